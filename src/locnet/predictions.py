@@ -1,0 +1,102 @@
+"""What a model said about a split, beside the truth: the one table that metrics, plots and files are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BACKGROUND = -1
+"""The label of an image without an object. Background is not a class index inside the target vector."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Truth and answer for N images, as columns.
+
+    Boxes are xyxy in fractions of the original image (see `locnet.boxes`); NaN rows mean that there is none.
+
+    Attributes:
+        classes: the C class names, in the order of the class scores.
+        files: N paths relative to the data root.
+        sizes: `(N, 2)` int64, height and width of the original image in pixels, upright (after EXIF).
+        labels: `(N,)` int64, true class index, -1 for background.
+        boxes: `(N, 4)` float64, true box; NaN for background.
+        p_c: `(N,)` float64 in [0, 1], predicted objectness.
+        class_scores: `(N, C)` float64, predicted class scores.
+        predicted_boxes: `(N, 4)` float64, predicted box whatever p_c is; NaN from a system without boxes.
+        threshold: the verdict is background where p_c < threshold.
+    """
+
+    classes: tuple[str, ...]
+    files: list[str]
+    sizes: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    p_c: NDArray[np.float64]
+    class_scores: NDArray[np.float64]
+    predicted_boxes: NDArray[np.float64]
+    threshold: float
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def has_object(self) -> NDArray[np.bool_]:
+        """`(N,)` bool: the image has an object."""
+        return self.labels != BACKGROUND
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether the system gives boxes at all (plain classification does not)."""
+        return bool(np.isfinite(self.predicted_boxes).all())
+
+    @property
+    def predicted_labels(self) -> NDArray[np.int64]:
+        """`(N,)` int64: class index of the highest class score, from c_1..c_C alone."""
+        return self.class_scores.argmax(axis=1).astype(np.int64)
+
+    @property
+    def verdicts(self) -> NDArray[np.int64]:
+        """`(N,)` int64: the final answer, -1 for background, else the class index."""
+        return np.where(self.p_c < self.threshold, BACKGROUND, self.predicted_labels)
+
+    @property
+    def ious(self) -> NDArray[np.float64]:
+        """`(N,)` float64: IoU of the predicted with the true box, whatever p_c is; NaN for background."""
+        low = np.maximum(self.boxes[:, :2], self.predicted_boxes[:, :2])
+        high = np.minimum(self.boxes[:, 2:], self.predicted_boxes[:, 2:])
+        intersection = np.prod(np.clip(high - low, 0, None), axis=1)
+        areas = [np.prod(np.clip(b[:, 2:] - b[:, :2], 0, None), axis=1) for b in (self.boxes, self.predicted_boxes)]
+        union = areas[0] + areas[1] - intersection
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(union == 0, 0.0, intersection / union)
+
+    def name(self, label: int) -> str:
+        """Class name of a label; `background` for -1."""
+        return "background" if label == BACKGROUND else self.classes[label]
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The table that is written to `predictions.parquet`; boxes in pixels of the original image."""
+        scale = self.sizes[:, [1, 0, 1, 0]].astype(np.float64)
+        columns: dict[str, list[Any]] = {
+            "file": list(self.files),
+            "height": self.sizes[:, 0].tolist(),
+            "width": self.sizes[:, 1].tolist(),
+            "class": [self.name(int(label)) for label in self.labels],
+            "verdict": [self.name(int(label)) for label in self.verdicts],
+            "p_c": self.p_c.tolist(),
+            "iou": _nullable(self.ious),
+        }
+        for prefix, boxes in (("", self.boxes * scale), ("predicted_", self.predicted_boxes * scale)):
+            for index, edge in enumerate(("xmin", "ymin", "xmax", "ymax")):
+                columns[prefix + edge] = _nullable(boxes[:, index])
+        for index, name in enumerate(self.classes):
+            columns[f"score_{name}"] = self.class_scores[:, index].tolist()
+        return columns
+
+
+def _nullable(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
