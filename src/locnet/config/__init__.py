@@ -1,0 +1,1 @@
+"""The configuration: where it lies, how a command reads it, what it may say."""
