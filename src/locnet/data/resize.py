@@ -1,0 +1,167 @@
+"""Fitting an image into the network's input, and boxes there and exactly back."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from locnet.errors import ConfigError
+
+ResizeMode = Literal["squash", "letterbox"]
+"""How an image meets an input of another shape: stretched to fill it, or whole with grey bars."""
+
+PADDING = (114, 114, 114)
+"""The grey of the letterbox bars."""
+
+REDUCING_GAP = 3.0
+"""Large images are averaged in blocks first, to this many times the wanted size: faster, looks the same."""
+
+
+def boxes_to_input(boxes: Tensor, placements: Tensor) -> Tensor:
+    """Boxes of the image to boxes of the network input.
+
+    Args:
+        boxes: `(..., 4)` float, xyxy, fractions of the image.
+        placements: `(..., 4)` float, xyxy, fractions of the input (see `Placement`), broadcast to `boxes`.
+
+    Returns:
+        `(..., 4)` float, xyxy, fractions of the input.
+    """
+    corner, sides = _corner_and_sides(placements)
+    return corner + boxes * sides
+
+
+def boxes_to_image(boxes: Tensor, placements: Tensor) -> Tensor:
+    """Boxes of the network input to boxes of the image; the inverse of `boxes_to_input`.
+
+    Args:
+        boxes: `(..., 4)` float, xyxy, fractions of the input.
+        placements: `(..., 4)` float, xyxy, fractions of the input, broadcast against `boxes`.
+
+    Returns:
+        `(..., 4)` float, xyxy, fractions of the image; not clipped, so a box in the bars lies outside 0..1.
+    """
+    corner, sides = _corner_and_sides(placements)
+    return (boxes - corner) / sides
+
+
+def _corner_and_sides(placements: Tensor) -> tuple[Tensor, Tensor]:
+    corner = placements[..., :2]
+    sides = placements[..., 2:] - corner
+    return torch.cat((corner, corner), dim=-1), torch.cat((sides, sides), dim=-1)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the image lies inside the network input: its edges as fractions of the input.
+
+    A squashed image fills the input: (0, 0, 1, 1). A letterboxed one ends on whole pixels, rounding included.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def as_tensor(self, like: Tensor | None = None) -> Tensor:
+        """`(4,)` left, top, right, bottom; float64 on the CPU, or the dtype and device of `like`."""
+        if like is None:
+            return torch.tensor(astuple(self), dtype=torch.float64)
+        return torch.tensor(astuple(self), dtype=like.dtype, device=like.device)
+
+    def to_input(self, boxes: Tensor) -> Tensor:
+        """`(..., 4)` float boxes, xyxy, fractions of the image to fractions of the input."""
+        return boxes_to_input(boxes, self.as_tensor(boxes))
+
+    def to_image(self, boxes: Tensor) -> Tensor:
+        """`(..., 4)` float boxes, xyxy, fractions of the input to fractions of the image."""
+        return boxes_to_image(boxes, self.as_tensor(boxes))
+
+    def pixels(self, input_height: int, input_width: int) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom edge in whole pixels of the input."""
+        return (
+            round(self.left * input_width),
+            round(self.top * input_height),
+            round(self.right * input_width),
+            round(self.bottom * input_height),
+        )
+
+
+def place(height: float, width: float, input_height: int, input_width: int, mode: ResizeMode) -> Placement:
+    """Where an image of this size goes.
+
+    Args:
+        height: of the image, any unit, above 0.
+        width: of the image, in the same unit.
+        input_height: of the network input, pixels.
+        input_width: of the network input, pixels.
+        mode: `squash` stretches the image over the whole input; `letterbox` keeps its shape, centred.
+
+    Returns:
+        The image's edges inside the input.
+
+    Raises:
+        ConfigError: the mode is unknown.
+    """
+    if mode == "squash":
+        return Placement(0.0, 0.0, 1.0, 1.0)
+    if mode != "letterbox":
+        raise ConfigError(f"resize={mode!r} is unknown; choose squash or letterbox")
+    scale = min(input_height / height, input_width / width)
+    inner_height = min(max(round(height * scale), 1), input_height)
+    inner_width = min(max(round(width * scale), 1), input_width)
+    left, top = (input_width - inner_width) // 2, (input_height - inner_height) // 2
+    return Placement(
+        left / input_width,
+        top / input_height,
+        (left + inner_width) / input_width,
+        (top + inner_height) / input_height,
+    )
+
+
+def fit(
+    image: Image.Image, input_height: int, input_width: int, mode: ResizeMode
+) -> tuple[Tensor, Placement]:
+    """Scale an image into the network input: bilinear, antialiased.
+
+    Args:
+        image: mode RGB, any size.
+        input_height: of the network input, pixels.
+        input_width: of the network input, pixels.
+        mode: see `place`.
+
+    Returns:
+        `(3, input_height, input_width)` uint8, RGB, and where the image lies in it.
+
+    Raises:
+        ConfigError: the mode is unknown.
+    """
+    placement = place(image.height, image.width, input_height, input_width, mode)
+    left, top, right, bottom = placement.pixels(input_height, input_width)
+    size = (right - left, bottom - top)
+    inner = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
+    return pad_to_input(inner, placement, input_height, input_width), placement
+
+
+def pad_to_input(inner: Image.Image, placement: Placement, input_height: int, input_width: int) -> Tensor:
+    """The finished input: the scaled image at its place, `PADDING` around it.
+
+    Args:
+        inner: mode RGB, of the size that the placement has in pixels.
+        placement: where it goes.
+        input_height: of the network input, pixels.
+        input_width: of the network input, pixels.
+
+    Returns:
+        `(3, input_height, input_width)` uint8, RGB, contiguous.
+    """
+    if inner.size != (input_width, input_height):
+        canvas = Image.new("RGB", (input_width, input_height), PADDING)
+        canvas.paste(inner, placement.pixels(input_height, input_width)[:2])
+        inner = canvas
+    return torch.from_numpy(np.ascontiguousarray(np.asarray(inner).transpose(2, 0, 1)))
