@@ -1,0 +1,1 @@
+"""What people look at after a run: scores beside baselines, tables, annotated images, plots."""
