@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -164,6 +164,8 @@ class _App:
                 if _wants_traceback() or os.getpid() != self._process:
                     raise  # a launcher's other process can tell us by the error only
                 self._exit_codes.append(self._report(error))
+                with suppress(OSError):  # Hydra has made the run directory; one that holds nothing helps nobody
+                    Path(HydraConfig.get().runtime.output_dir).rmdir()
                 return None
         self._exit_codes.append(result.exit_code)
         return result.value

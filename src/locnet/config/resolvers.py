@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
@@ -30,8 +31,8 @@ def register() -> None:
 
 
 def _run_dir(resume: str | None, new: str) -> str:
-    """The directory of the run that is resumed, or a new one."""
-    return resume if resume else new
+    """The directory of the run that is resumed, or a new one; a mistyped one must not be made."""
+    return resume if resume and Path(resume).expanduser().is_dir() else new
 
 
 def _join(*parts: object) -> str:

@@ -67,9 +67,7 @@ def load_image(path: Path, at_least: int | None = None) -> LoadedImage:
         drafted = image.draft(None, (at_least, at_least)) if at_least else None
         image.load()
         if drafted is None:
-            width, height = (
-                image.size
-            )  # some formats know their size, and TIFF its orientation, after loading
+            width, height = image.size  # some formats know their size, and TIFF its orientation, after loading
         orientation = _orientation(image)
         rgb = _to_rgb(image)
         if drafted is not None:

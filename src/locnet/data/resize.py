@@ -124,9 +124,7 @@ def place(height: float, width: float, input_height: int, input_width: int, mode
     )
 
 
-def fit(
-    image: Image.Image, input_height: int, input_width: int, mode: ResizeMode
-) -> tuple[Tensor, Placement]:
+def fit(image: Image.Image, input_height: int, input_width: int, mode: ResizeMode) -> tuple[Tensor, Placement]:
     """Scale an image into the network input: bilinear, antialiased.
 
     Args:

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
+from omegaconf import OmegaConf
 
 from locnet.errors import ConfigError
 
 CONFIG = "config.yaml"
-_RANK = "LOCAL_RANK"  # set by torchrun and by Lightning for the processes that it starts
+_RANKS = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")  # of torchrun, Lightning, Slurm
 
 
 def is_main_process() -> bool:
     """Whether this process is the one that writes (the first of a distributed run)."""
-    return os.environ.get(_RANK, "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
+    return all(os.environ.get(name, "0") == "0" for name in _RANKS)
 
 
 def claim(run_dir: Path, config: Mapping[str, Any], overrides: Sequence[str], *, resume: bool = False) -> None:
     """Make the directory this run's own and write `config.yaml` and `overrides.yaml`.
 
     Raises:
-        ConfigError: another run lives there, or (with resume) none does.
+        ConfigError: another run lives there, or (with resume) none does, or it cannot be made.
     """
     path = run_dir / CONFIG
     if not is_main_process():
@@ -36,15 +37,17 @@ def claim(run_dir: Path, config: Mapping[str, Any], overrides: Sequence[str], *,
         if not path.is_file():
             raise ConfigError(f"resume={run_dir}: there is no run in it ({CONFIG} is missing)")
         return
-    run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{run_dir} cannot be made a run directory ({error.strerror}); choose another") from error
     try:
         with path.open("x", encoding="utf-8") as file:  # atomic: of two runs that try, one gets it
-            yaml.safe_dump(dict(config), file, sort_keys=False)
+            file.write(OmegaConf.to_yaml(OmegaConf.create(dict(config))))
     except FileExistsError:
-        raise ConfigError(
-            f"{run_dir} holds another run; choose another hydra.run.dir, or go on with that one: resume={run_dir}"
-        ) from None
-    (run_dir / "overrides.yaml").write_text(yaml.safe_dump(list(overrides)), encoding="utf-8")
+        resumable = f", or go on with that one: resume={run_dir}" if "resume" in config else ""
+        raise ConfigError(f"{run_dir} holds another run; choose another directory{resumable}") from None
+    (run_dir / "overrides.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(list(overrides))), encoding="utf-8")
 
 
 @contextmanager
@@ -65,7 +68,11 @@ def log_to(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    """Write a flat JSON object so that a reader sees the old file or the new one, never half of it.
+
+    Numbers that JSON has no word for (of a run that diverged) become null.
+    """
+    plain = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in content.items()}
     partial = path.with_suffix(path.suffix + ".tmp")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)

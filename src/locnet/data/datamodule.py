@@ -1,0 +1,170 @@
+"""The LightningDataModule: labels in, batches out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from locnet.config.schema import CsvSettings, DataSettings, StreetsSettings
+from locnet.data.augment import Augment
+from locnet.data.dataset import LabelledImages, Sample
+from locnet.data.readers.csv import read_csv
+from locnet.data.records import SPLITS, Records
+from locnet.data.resize import ResizeMode
+from locnet.data.samplers import ExactSampler, TrainSampler
+from locnet.data.streets import generate
+from locnet.errors import DataError
+
+log = logging.getLogger(__name__)
+
+_MOST_WORKERS = 8
+
+
+class LabelledImagesModule(pl.LightningDataModule):
+    """Serves the splits at the network's size: training augmented and shuffled, evaluation exactly once each."""
+
+    def __init__(
+        self,
+        data: DataSettings,
+        *,
+        image_size: tuple[int, int],
+        augment: Augment | None = None,
+        seed: int = 0,
+        classes: tuple[str, ...] | None = None,
+        resize: ResizeMode | None = None,
+    ) -> None:
+        """Keep the settings; nothing is opened yet.
+
+        Args:
+            data: where the labels are and how they are served.
+            image_size: (height, width) of the network's input in pixels.
+            augment: of the training split; None serves it as it is.
+            seed: of the training order and the augmentation.
+            classes: names that a trained model has, in its order; None takes those of the data.
+            resize: how a trained model's images meet its input; None takes what `data` says.
+        """
+        super().__init__()
+        self.data, self.augment, self.seed, self.classes = data, augment, seed, classes
+        self.image_size = image_size
+        self.resize: ResizeMode = resize or data.resize
+        self._records: Records | None = None
+
+    @property
+    def records(self) -> Records:
+        """All labels, read at the first use (then one process draws the streets, where they are not drawn yet).
+
+        Raises:
+            DataError: the labels cannot be used.
+        """
+        if self._records is None:
+            self._records = read_records(self.data, self.classes)
+        return self._records
+
+    def dataset(self, split: str, *, augmented: bool = False) -> LabelledImages:
+        """The images of one split.
+
+        Raises:
+            DataError: the split is empty.
+        """
+        records = self.records.select(split)
+        if not len(records):
+            others = {name: len(self.records.select(name)) for name in SPLITS if name != split}
+            rest = ", ".join(f"{name} has {count}" for name, count in others.items())
+            raise DataError(f"data: the split {split} of {self.records.root} has no images ({rest})")
+        height, width = self.image_size
+        augment = self.augment if augmented else None
+        return LabelledImages(records, height=height, width=width, resize=self.resize, augment=augment)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Shuffled, augmented, whole batches only."""
+        dataset = self.dataset("train", augmented=True)
+        sampler = TrainSampler(len(dataset), seed=self.seed, rank=self._rank, world=self._world)
+        if len(sampler) < self.data.batch_size:
+            raise DataError(
+                f"data.batch_size={self.data.batch_size} is more than the {len(sampler)} training images of a process"
+            )
+        return self._loader(dataset, sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Every validation image exactly once over all processes."""
+        return self.exact_dataloader("val")
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Every test image exactly once over all processes."""
+        return self.exact_dataloader("test")
+
+    def exact_dataloader(self, split: str) -> DataLoader[Sample]:
+        """Every image of a split exactly once over all processes, as it is."""
+        dataset = self.dataset(split)
+        if len(dataset) < self._world:
+            raise DataError(
+                f"data: the split {split} has {len(dataset)} images for {self._world} processes; take fewer processes"
+            )
+        return self._loader(dataset, ExactSampler(len(dataset), rank=self._rank, world=self._world))
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def _world(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    def _loader(self, dataset: LabelledImages, sampler: Any, *, drop_last: bool = False) -> DataLoader[Sample]:
+        local = getattr(self.trainer, "num_devices", 1) if self.trainer else 1
+        workers = worker_count(self.data.num_workers, local)
+        return DataLoader(
+            dataset,
+            batch_size=self.data.batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+        )
+
+
+def read_records(data: DataSettings, classes: tuple[str, ...] | None = None) -> Records:
+    """The labels that the settings name.
+
+    Raises:
+        DataError: they cannot be used.
+    """
+    if isinstance(data, StreetsSettings):
+        root = generate(
+            Path(data.cache).expanduser(),
+            seed=data.seed,
+            size=data.size,
+            train=data.train,
+            val=data.val,
+            test=data.test,
+            workers=len(_cores()),
+        )
+        return read_csv(root, classes=classes)
+    assert isinstance(data, CsvSettings)
+    return read_csv(
+        Path(data.root).expanduser(),
+        annotations=data.annotations,
+        classes=classes or data.classes,
+        val=data.split.val,
+        test=data.split.test,
+        split_seed=data.split.seed,
+    )
+
+
+def worker_count(setting: int | str, processes: int = 1) -> int:
+    """Loader workers of one process: `auto` shares out the cores and keeps one for the process itself."""
+    if isinstance(setting, int):
+        return setting
+    return max(0, min(_MOST_WORKERS, len(_cores()) // max(processes, 1) - 1))
+
+
+def _cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))

@@ -1,0 +1,1 @@
+"""Readers: one small file a label format, all giving `Records`."""

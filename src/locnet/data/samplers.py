@@ -1,0 +1,78 @@
+"""Which samples a process sees: training in a seeded order, evaluation every sample exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import Sampler
+
+
+class Draw(NamedTuple):
+    """One sample to load.
+
+    Attributes:
+        index: row of the data set.
+        seed: seed of its augmentation; None for evaluation.
+    """
+
+    index: int
+    seed: int | None
+
+
+class TrainSampler(Sampler[Draw]):
+    """A new seeded order each epoch, dealt out to the processes; all get equally many samples.
+
+    The seed of each draw depends on (seed, epoch, index) alone, so augmentation is the same whatever the number
+    of workers. What does not deal out evenly is left for another epoch's order.
+    """
+
+    def __init__(self, size: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
+        """Deal `size` samples out to `world` processes, of which this is number `rank`."""
+        self.size, self.seed, self.rank, self.world = size, seed, rank, world
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size // self.world
+
+    def __iter__(self) -> Iterator[Draw]:
+        generator = torch.Generator().manual_seed(_mix(self.seed, self.epoch))
+        order = torch.randperm(self.size, generator=generator).tolist()
+        for index in order[: len(self) * self.world][self.rank :: self.world]:
+            yield Draw(index, _mix(self.seed, self.epoch, index))
+
+
+class ExactSampler(Sampler[Draw]):
+    """Every sample exactly once over all processes: never padded, so no image counts twice.
+
+    Torch's DistributedSampler repeats samples until every process has equally many; means over processes are
+    then wrong. Processes may get one batch more or less than others, so nothing may reduce per batch in
+    evaluation.
+    """
+
+    def __init__(self, size: int, *, rank: int = 0, world: int = 1) -> None:
+        """Deal `size` samples out to `world` processes, of which this is number `rank`."""
+        self.indices = range(rank, size, world)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[Draw]:
+        return (Draw(index, None) for index in self.indices)
+
+
+def _mix(*numbers: int) -> int:
+    """A seed in [0, 2^63) from several numbers (SplitMix64's finaliser), so that neighbours are unrelated."""
+    state = 0
+    mask = 2**64 - 1
+    for number in numbers:
+        state = (state + (number & mask) + 0x9E3779B97F4A7C15) & mask
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & mask
+        state ^= state >> 31
+    return state >> 1

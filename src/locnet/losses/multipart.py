@@ -1,0 +1,78 @@
+"""The default loss: each part of y gets the term that suits it."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from locnet import target
+from locnet.losses.base import Loss, mean_over_objects, needed, where_object
+from locnet.losses.box import BoxTerm, box_term
+from locnet.losses.cells import cells_loss
+from locnet.models.heads import Output
+
+
+class MultipartLoss(Loss):
+    """Binary cross-entropy for p_c, cross-entropy for the class, a box term and L1 for the box, dense terms for cells.
+
+    All but the objectness and heat terms look at images with an object only.
+    """
+
+    def __init__(
+        self,
+        *,
+        objectness: float = 1.0,
+        classes: float = 1.0,
+        box: float = 2.0,
+        box_term: BoxTerm = "giou",
+        l1: float = 1.0,
+        cells: float = 1.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        """Set the weights.
+
+        Args:
+            objectness: weight of the binary cross-entropy of p_c.
+            classes: weight of the cross-entropy of c_1..c_C.
+            box: weight of the box term.
+            box_term: `l1`, `smooth_l1`, `iou`, `giou`, `diou` or `ciou`.
+            l1: weight of the plain L1 distance of the four edges beside it.
+            cells: weight of the dense terms, for heads with cells.
+            label_smoothing: share of the class target spread over all classes (Szegedy et al., 2016).
+        """
+        super().__init__()
+        self.weights = {"objectness": objectness, "classes": classes, "box": box, "l1": l1, "cells": cells}
+        self.box_term: BoxTerm = box_term
+        self.label_smoothing = label_smoothing
+
+    def forward(self, output: Output, y: Tensor) -> dict[str, Tensor]:
+        """See `Loss.forward`."""
+        heads = "grid, or head=linear head.activation=probability"
+        objectness = needed(output.objectness_logits, "logits of p_c", "multipart", heads)
+        logits = needed(output.class_logits, "class logits", "multipart", heads)
+        truth = target.split(y)
+        present = truth.objectness > 0.5
+        # any valid box will do where there is none: those rows are constants
+        box = where_object(present, truth.box, truth.box.new_tensor((0.25, 0.25, 0.75, 0.75)))
+        predicted = where_object(present, target.split(output.y.float()).box, box)
+        entropy = F.cross_entropy(
+            where_object(present, logits.float(), logits.new_zeros((), dtype=y.dtype)),
+            truth.classes.argmax(-1),
+            reduction="none",
+            label_smoothing=self.label_smoothing,
+        )
+        parts = {
+            "objectness": F.binary_cross_entropy_with_logits(objectness.float(), truth.objectness),
+            "classes": mean_over_objects(entropy, present),
+            "box": mean_over_objects(box_term(self.box_term, predicted, box), present),
+            "l1": mean_over_objects(box_term("l1", predicted, box), present),
+        }
+        weighted = {name: self.weights[name] * value for name, value in parts.items() if self.weights[name]}
+        if output.cells is not None and self.weights["cells"]:
+            overlap: BoxTerm = "giou" if self.box_term in ("l1", "smooth_l1") else self.box_term
+            dense = cells_loss(output.cells, box, present, overlap)
+            weighted |= {name: self.weights["cells"] * value for name, value in dense.items()}
+        total = y.new_zeros(())
+        for value in weighted.values():
+            total = total + value
+        return {"loss": total, **weighted}

@@ -1,0 +1,178 @@
+"""Any timm model as a backbone that gives feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from locnet.config.messages import suggest
+from locnet.errors import CheckpointError, ConfigError
+from locnet.models.weights import load_backbone_weights
+
+WAYS_OUT = (
+    "ways out: backbone.checkpoint=FILE (a local .safetensors or .pth), HF_HOME=DIR with HF_HUB_OFFLINE=1 "
+    "(a filled cache), or backbone.pretrained=false (from scratch)"
+)
+
+
+class Backbone(nn.Module):
+    """A timm model without its classifier, read at one or more strides.
+
+    Attributes:
+        channels: channels of each feature map, in the order of `strides`.
+        strides: stride that each map really has, in input pixels a cell (a ViT/16 gives 16 whatever is asked for).
+        image_size: (height, width) of the input in pixels.
+        mean: per channel mean of RGB in [0, 1] that the input is normalised with.
+        std: per channel standard deviation, likewise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        strides: Sequence[int] = (32,),
+        pretrained: bool = False,
+        checkpoint: str | None = None,
+        freeze: bool = False,
+        drop_path_rate: float = 0.0,
+        image_size: int | Sequence[int] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        """Build the model and probe it once with an empty image.
+
+        Args:
+            name: a timm model name, e.g. `mobilenetv2_100`.
+            strides: the strides that the head asks for, fine to coarse; each is answered by the deepest feature map
+                whose stride is not above it (by the finest map where all are coarser); duplicates are merged.
+            pretrained: load timm's published weights from its hub (or its local cache).
+            checkpoint: load these weights (.safetensors, .pth) instead.
+            freeze: no gradients, and normalisation layers keep their statistics.
+            drop_path_rate: stochastic depth (Huang et al., 2016), where the model has it.
+            image_size: (height, width) in pixels, or one number for both; None takes timm's for this model.
+            mean: None takes timm's for this model.
+            std: None takes timm's for this model.
+
+        Raises:
+            ConfigError: unknown name, or the model cannot take this image size.
+            CheckpointError: weights cannot be had or do not fit.
+        """
+        super().__init__()
+        check_name(name)
+        self.name = name
+        self.frozen = freeze
+        self.model = _create(name, pretrained, image_size, drop_path_rate)
+        if checkpoint is not None:
+            load_backbone_weights(self.model, Path(checkpoint), name)
+        data_config = timm.data.resolve_model_data_config(self.model)
+        self.image_size = _pair(image_size if image_size is not None else data_config["input_size"][1:])
+        self.mean = tuple(float(v) for v in (mean or data_config["mean"]))
+        self.std = tuple(float(v) for v in (std or data_config["std"]))
+        self.indices = _choose([info["reduction"] for info in _feature_info(self.model)], strides)
+        self.indices = list(self.model.prune_intermediate_layers(self.indices, prune_norm=False, prune_head=True))
+        self.channels, self.strides = self._probe()
+        if freeze:
+            self.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Feature maps, fine to coarse.
+
+        Args:
+            images: `(B, 3, H, W)` float, normalised.
+
+        Returns:
+            One `(B, channels[i], H / strides[i], W / strides[i])` float map for each stride.
+        """
+        maps: list[Tensor] = self.model.forward_intermediates(
+            images, indices=self.indices, norm=True, output_fmt="NCHW", intermediates_only=True
+        )
+        return maps
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Like any module; a frozen backbone stays in evaluation mode, so that its statistics do not move."""
+        super().train(mode and not self.frozen)
+        return self
+
+    def _probe(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        height, width = self.image_size
+        try:
+            with torch.no_grad():
+                maps = self.eval()(torch.zeros(1, 3, height, width))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ConfigError(
+                f"backbone.image_size={height}x{width} does not work with backbone.name={self.name}: {first}"
+            ) from error
+        finally:
+            self.train()
+        return tuple(m.shape[1] for m in maps), tuple(round(height / m.shape[2]) for m in maps)
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError with the nearest names unless timm knows the model."""
+    base, _, tag = name.partition(".")
+    if not timm.is_model(base):
+        raise ConfigError(f"backbone.name={name} is not a timm model; {suggest(base, timm.list_models())}")
+    tagged = timm.list_pretrained(f"{base}.*")
+    if tag and name not in tagged:
+        raise ConfigError(f"backbone.name={name}: timm has no weights of that tag; {suggest(name, tagged)}")
+
+
+def image_size(name: str, wanted: int | Sequence[int] | None) -> tuple[int, int]:
+    """(height, width) that a backbone of this name takes, without building it: the wanted one, or timm's."""
+    if wanted is not None:
+        return _pair(wanted)
+    config = timm.models.get_pretrained_cfg(name, allow_unregistered=False)
+    return _pair(config.input_size[1:])
+
+
+def _create(name: str, pretrained: bool, image_size: int | Sequence[int] | None, drop_path_rate: float) -> Any:
+    """timm.create_model, with the options that only some families take tried first."""
+    options: dict[str, Any] = {"num_classes": 0}
+    optional: dict[str, Any] = {}
+    if drop_path_rate:
+        optional["drop_path_rate"] = drop_path_rate
+    if image_size is not None:  # families with position embeddings or windows need the size when they are built
+        optional["img_size"] = _pair(image_size)
+    try:
+        while True:
+            try:
+                return timm.create_model(name, pretrained=pretrained, **options, **optional)
+            except TypeError as error:
+                # timm passes options on to the family's constructor, which refuses those that it does not have
+                refused = next((key for key in optional if f"'{key}'" in str(error)), None)
+                if refused is None:
+                    raise
+                del optional[refused]
+    except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise ConfigError(f"backbone.name={name} cannot be built: {str(error).splitlines()[0]}") from error
+        raise CheckpointError(
+            f"backbone.pretrained=true: the weights of {name} cannot be fetched here ({type(error).__name__}); {WAYS_OUT}"
+        ) from error
+
+
+def _feature_info(model: Any) -> list[dict[str, Any]]:
+    info = model.feature_info
+    return list(info if isinstance(info, list) else info.info)
+
+
+def _choose(reductions: Sequence[int], strides: Sequence[int]) -> list[int]:
+    """Index of the deepest map for each wanted stride, fine to coarse, each index once."""
+    chosen: list[int] = []
+    for stride in sorted(strides):
+        fitting = [index for index, reduction in enumerate(reductions) if reduction <= stride]
+        index = fitting[-1] if fitting else reductions.index(min(reductions))
+        if index not in chosen:
+            chosen.append(index)
+    return chosen
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(height), int(width)

@@ -1,0 +1,61 @@
+"""What every head takes and gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What each of the K cells of a grid head says, for dense supervision.
+
+    Attributes:
+        heat: `(B, K)` float, logit that the object's midpoint lies in the cell.
+        boxes: `(B, K, 4)` float, xyxy in fractions of the network's input: the box as this cell sees it.
+        centres: `(K, 2)` float, x and y of the cell's centre in fractions of the network's input.
+    """
+
+    heat: Tensor
+    boxes: Tensor
+    centres: Tensor
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a head answers: y for everybody, and what the losses need beside it (None where a head has no such part).
+
+    Attributes:
+        y: `(B, 5 + C)` float, the answer in the space of the target vector.
+        objectness_logits: `(B,)` float, before the sigmoid.
+        class_logits: `(B, C)` float, before the softmax over classes.
+        softmax_logits: `(B, C + 1)` float, before one softmax over the classes and background (last).
+        cells: what a grid's cells say.
+    """
+
+    y: Tensor
+    objectness_logits: Tensor | None = None
+    class_logits: Tensor | None = None
+    softmax_logits: Tensor | None = None
+    cells: Cells | None = None
+
+
+class Head(nn.Module, ABC):
+    """Reads feature maps and gives an `Output`.
+
+    Attributes:
+        has_box: whether the box elements of y mean anything; box metrics are left out where they do not.
+    """
+
+    has_box: ClassVar[bool] = True
+
+    @abstractmethod
+    def forward(self, maps: list[Tensor]) -> Output:
+        """Answer for a batch.
+
+        Args:
+            maps: one `(B, channels[i], h_i, w_i)` float map for each stride, fine to coarse.
+        """

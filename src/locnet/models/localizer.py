@@ -1,0 +1,57 @@
+"""The localizer: uint8 images in, the vector y out; a plain nn.Module that knows its own preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from locnet.models.backbone import Backbone
+from locnet.models.heads import Output, build_head
+
+
+class Localizer(nn.Module):
+    """Backbone and head, with the normalisation of the backbone inside.
+
+    Attributes:
+        classes: the C class names.
+        has_box: whether the box elements of y mean anything.
+        image_size: (height, width) of the images that it takes, in pixels.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, classes: Sequence[str], *, backbone: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+        """Build both parts.
+
+        Args:
+            classes: the C class names, C >= 1.
+            backbone: keyword arguments of `Backbone`, except strides.
+            head: `name`, `strides` that it asks the backbone for, and the head's own keyword arguments.
+        """
+        super().__init__()
+        settings = dict(head)
+        name, strides = settings.pop("name"), settings.pop("strides")
+        self.classes = tuple(classes)
+        self.backbone = Backbone(**backbone, strides=strides)
+        self.head = build_head(name, self.backbone.channels, len(self.classes), **settings)
+        self.has_box = self.head.has_box
+        self.image_size = self.backbone.image_size
+        scale = 255.0  # images arrive as uint8: small to move between processes and devices
+        shape = (1, 3, 1, 1)
+        self.register_buffer("mean", torch.tensor(self.backbone.mean).view(shape) * scale, persistent=False)
+        self.register_buffer("std", torch.tensor(self.backbone.std).view(shape) * scale, persistent=False)
+        self.to(memory_format=torch.channels_last)  # convolutions are up to 1.5 times faster so, on CPUs and GPUs
+
+    def forward(self, images: Tensor) -> Output:
+        """Answer for a batch.
+
+        Args:
+            images: `(B, 3, H, W)` uint8 RGB, or float in 0..255; resized as in training.
+        """
+        normalised = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        output: Output = self.head(self.backbone(normalised))
+        return output

@@ -1,0 +1,154 @@
+"""The LightningModule: model, loss, metrics, optimizer and steps, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from pydantic import TypeAdapter
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+import locnet
+from locnet.answer import Answer, read_off
+from locnet.config.schema import ModelSettings
+from locnet.data.dataset import Sample
+from locnet.losses import build_loss
+from locnet.metrics import LocalizationMetrics
+from locnet.models.localizer import Localizer
+from locnet.optim import build_optimizer, build_scheduler
+
+
+class LocalizerModule(pl.LightningModule):
+    """Trains and evaluates a `Localizer`. Its hyperparameters are plain Python and say all that is needed to build it.
+
+    Attributes:
+        model: the network; swapped for its moving average while that is evaluated.
+        threshold: the verdict is background where p_c < threshold.
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: Sequence[str],
+        model: Mapping[str, Any],
+        resize: str = "squash",
+        threshold: float = 0.5,
+        data: Mapping[str, Any] | None = None,
+        version: str = locnet.__version__,
+    ) -> None:
+        """Build everything from plain settings.
+
+        Args:
+            classes: the C class names.
+            model: the keys of `ModelSettings` (backbone, head, loss, optimizer, scheduler).
+            resize: how images meet the input, `squash` or `letterbox`.
+            threshold: the verdict is background where p_c < threshold.
+            data: settings of the data that it was trained on, for `evaluate` without any.
+            version: of locnet, that wrote the checkpoint.
+        """
+        super().__init__()
+        self.settings = TypeAdapter(ModelSettings).validate_python(model)
+        self.classes, self.resize, self.threshold = tuple(classes), resize, threshold
+        self.configure_network()
+        self.configure_loss()
+        self.configure_metrics()
+        self.save_hyperparameters(
+            {**self._plain_hparams(), "data": dict(data) if data else None, "version": version}, logger=False
+        )
+
+    def configure_network(self) -> None:
+        """Backbone and head."""
+        backbone = self.settings.backbone.model_dump()
+        self.model = Localizer(self.classes, backbone=backbone, head=self.settings.head.model_dump())
+
+    def configure_loss(self) -> None:
+        """The loss that the settings name."""
+        self.loss = build_loss(**self.settings.loss.model_dump())
+
+    def configure_metrics(self) -> None:
+        """One collection of sums and one mean loss a split."""
+        has_box = self.model.has_box
+        self.metrics = nn.ModuleDict({split: LocalizationMetrics(has_box=has_box) for split in ("val", "test")})
+        self.mean_loss = nn.ModuleDict({split: MeanMetric() for split in ("val", "test")})
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """timm's optimizer, and a schedule that moves every step."""
+        optimizer = build_optimizer(self.model, self.settings.optimizer)
+        steps, epochs = self.trainer.estimated_stepping_batches, self.trainer.max_epochs
+        scheduler = build_scheduler(
+            optimizer, self.settings.scheduler, steps=steps, epochs=epochs if epochs and epochs > 0 else None
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
+        """The loss of a batch, its parts logged beside it."""
+        parts: dict[str, Tensor] = self.loss(self.model(batch["image"]), batch["target"])
+        loss = parts.pop("loss")
+        self.log("train/loss", loss.detach(), prog_bar=True, on_step=True, on_epoch=False)
+        named = {f"train/loss_{name}": value.detach() for name, value in parts.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=batch["image"].shape[0])
+        return loss
+
+    def validation_step(self, batch: Sample, batch_idx: int) -> Answer:
+        """Add a batch to the sums of `val`."""
+        return self._evaluate("val", batch)
+
+    def test_step(self, batch: Sample, batch_idx: int) -> Answer:
+        """Add a batch to the sums of `test`."""
+        return self._evaluate("test", batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of all processes."""
+        self._log_epoch("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of all processes."""
+        self._log_epoch("test")
+
+    def _evaluate(self, split: str, batch: Sample) -> Answer:
+        output = self.model(batch["image"])
+        self.mean_loss[split].update(self.loss(output, batch["target"])["loss"], batch["image"].shape[0])
+        answer = read_off(output.y, batch["placement"])
+        metrics = cast(LocalizationMetrics, self.metrics[split])
+        metrics.update(answer.p_c, answer.boxes, answer.scores, batch["label"], batch["box_xyxy"], self.threshold)
+        return answer
+
+    def _log_epoch(self, split: str) -> None:
+        metrics, mean_loss = cast(LocalizationMetrics, self.metrics[split]), cast(MeanMetric, self.mean_loss[split])
+        values = metrics.compute()  # one all-reduce of sums: every process holds the same values from here on
+        values["loss"] = float(mean_loss.compute())
+        self._check_all_seen(split, int(values.pop("images", 0)))
+        metrics.reset()
+        mean_loss.reset()
+        self.log_dict({f"{split}/{name}": value for name, value in values.items()}, prog_bar=False)
+
+    def _check_all_seen(self, split: str, seen: int) -> None:
+        """Every image exactly once, whatever the number of processes: anything else is a bug, not a rounding."""
+        trainer = self.trainer
+        limit = trainer.limit_val_batches if split == "val" else trainer.limit_test_batches
+        if trainer.sanity_checking or limit != 1.0 or trainer.fast_dev_run:
+            return
+        loaders = trainer.val_dataloaders if split == "val" else trainer.test_dataloaders
+        expected = len(cast(Any, loaders).dataset)
+        if seen != expected:
+            raise AssertionError(f"{split}: {seen} samples were counted, the split has {expected}")
+
+    def _plain_hparams(self) -> dict[str, Any]:
+        """What the checkpoint holds: the settings with what timm decided filled in, and no other file needed."""
+        backbone = self.model.backbone
+        settings = self.settings.model_dump()
+        settings["backbone"] |= {
+            "image_size": list(backbone.image_size),
+            "mean": list(backbone.mean),
+            "std": list(backbone.std),
+        }
+        return {
+            "classes": list(self.classes),
+            "model": settings,
+            "resize": self.resize,
+            "threshold": self.threshold,
+        }

@@ -1,0 +1,76 @@
+"""Optimizer and schedule from plain settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import timm.optim
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from locnet.config.messages import suggest
+from locnet.config.schema import OptimizerSettings, SchedulerSettings
+from locnet.errors import ConfigError
+from locnet.models.localizer import Localizer
+
+
+def check_optimizer(name: str) -> None:
+    """Raise ConfigError with the nearest names unless timm knows the optimizer."""
+    known = timm.optim.list_optimizers()
+    if name not in known:
+        raise ConfigError(f"optimizer.name={name} is not one of timm's optimizers; {suggest(name, known)}")
+
+
+def build_optimizer(model: Localizer, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """timm's optimizer of that name; norms, biases and what the backbone names are not decayed.
+
+    The backbone's learning rate is `lr * backbone_lr_scale`; frozen parameters are left out.
+    """
+    exempt = getattr(model.backbone.model, "no_weight_decay", None)
+    groups = [
+        *_groups(model.backbone.model, settings, settings.backbone_lr_scale, exempt() if exempt else ()),
+        *_groups(model.head, settings, 1.0, ()),
+    ]
+    optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
+        groups, opt=settings.name, lr=settings.lr, weight_decay=0.0, momentum=settings.momentum
+    )
+    return optimizer
+
+
+def _groups(part: nn.Module, settings: OptimizerSettings, scale: float, exempt: Any) -> list[dict[str, Any]]:
+    groups = timm.optim.param_groups_weight_decay(part, settings.weight_decay, no_weight_decay_list=exempt)
+    return [{**group, "lr": settings.lr * scale} for group in groups if group["params"]]
+
+
+def build_scheduler(
+    optimizer: torch.optim.Optimizer, settings: SchedulerSettings, *, steps: float, epochs: int | None
+) -> LambdaLR:
+    """A schedule over optimizer steps.
+
+    Args:
+        optimizer: whose learning rates are scaled.
+        settings: which curve.
+        steps: optimizer steps of the whole training; inf where training has no planned end.
+        epochs: epochs of the whole training; None where training is counted in steps (warm-up is then left out).
+    """
+    warmup = settings.warmup_epochs * steps / epochs if epochs and math.isfinite(steps) else 0.0
+    return LambdaLR(optimizer, lr_curve(settings, steps=steps, warmup=min(warmup, steps / 2)))
+
+
+def lr_curve(settings: SchedulerSettings, *, steps: float, warmup: float) -> Callable[[int], float]:
+    """Factor of the learning rate at each step: linear warm-up, then the named curve down to `final_lr_scale`."""
+    final = settings.final_lr_scale
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        if settings.name == "constant" or not math.isfinite(steps):
+            return 1.0
+        done = min((step - warmup) / max(steps - warmup, 1.0), 1.0)
+        shape = 1 - done if settings.name == "linear" else (1 + math.cos(math.pi * done)) / 2
+        return final + (1 - final) * shape
+
+    return factor

@@ -1,0 +1,93 @@
+"""Evaluate a checkpoint on labelled data."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import pytorch_lightning as pl
+from pydantic import TypeAdapter, ValidationError
+
+from locnet.config.app import Job, JobResult
+from locnet.config.check import check
+from locnet.config.instantiate import build
+from locnet.config.schema import DataSettings, EvaluateSettings
+from locnet.data.datamodule import LabelledImagesModule
+from locnet.data.resize import ResizeMode
+from locnet.errors import ConfigError
+from locnet.module import LocalizerModule
+from locnet.runtime.checkpoints import find_checkpoint, load_module
+from locnet.runtime.collect import Collector
+from locnet.runtime.quiet import quiet
+from locnet.runtime.results import write_results
+from locnet.runtime.rundir import claim, is_main_process, log_to
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(job: Job) -> JobResult:
+    """Metrics, predictions, plots and table of one split.
+
+    Raises:
+        LocnetError: the checkpoint, the configuration or the data cannot be used.
+    """
+    settings = check(job.config, EvaluateSettings)
+    path = find_checkpoint(settings.checkpoint)
+    module = load_module(path)
+    if settings.threshold is not None:
+        module.threshold = settings.threshold
+    data = LabelledImagesModule(
+        settings.data or _trained_on(module),
+        image_size=module.model.image_size,
+        classes=module.classes,
+        resize=cast(ResizeMode, module.resize),
+    )
+    data.dataset(settings.split)  # labels that cannot be used leave no run directory behind
+    claim(job.run_dir, job.config, job.overrides)
+    with quiet(), log_to(job.run_dir / "evaluate.log"):
+        collector = Collector()
+        trainer = cast(
+            pl.Trainer,
+            build(
+                dict(settings.trainer),
+                key="trainer",
+                allow_targets=settings.allow_targets,
+                callbacks=[collector],
+                logger=False,
+                enable_checkpointing=False,
+                default_root_dir=str(job.run_dir),
+            ),
+        )
+        data.trainer = trainer
+        log.info("checkpoint     %s", path)
+        [metrics] = trainer.test(module, dataloaders=data.exact_dataloader(settings.split), verbose=False)
+        if not is_main_process():
+            return JobResult()
+        records = data.records
+        predictions = collector.predictions(
+            records.select(settings.split), threshold=module.threshold, has_box=module.model.has_box
+        )
+        named = {f"{settings.split}/{name.partition('/')[2]}": value for name, value in metrics.items()}
+        files = write_results(
+            job.run_dir,
+            split=settings.split,
+            metrics=named,
+            predictions=predictions,
+            records=records,
+            extra={"checkpoint": str(path)},
+        )
+        log.info("written        %s: %s", job.run_dir, ", ".join(str(f.relative_to(job.run_dir)) for f in files))
+    return JobResult(value=named.get(f"{settings.split}/iou"))
+
+
+def _trained_on(module: LocalizerModule) -> Any:
+    """The data settings that the checkpoint remembers."""
+    remembered = cast(dict[str, Any], module.hparams).get("data")
+    if not remembered:
+        raise ConfigError("this checkpoint does not say what it was trained on; give data=csv data.root=DIR")
+    try:
+        return TypeAdapter(DataSettings).validate_python(remembered)
+    except ValidationError as error:
+        raise ConfigError(
+            "the data settings in this checkpoint are of another version; give data=csv data.root=DIR"
+        ) from error

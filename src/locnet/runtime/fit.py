@@ -1,0 +1,238 @@
+"""One training run, from its settings to its results."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+
+from locnet.callbacks.ema import Ema
+from locnet.callbacks.history import History, read_history, total_seconds
+from locnet.config.app import Job, JobResult
+from locnet.config.check import check
+from locnet.config.instantiate import build
+from locnet.config.schema import ModelSettings, TrainSettings
+from locnet.data.augment.settings import build_augment
+from locnet.data.datamodule import LabelledImagesModule, worker_count
+from locnet.models.backbone import check_name, image_size
+from locnet.module import LocalizerModule
+from locnet.optim import check_optimizer
+from locnet.runtime import loggers as run_loggers
+from locnet.runtime.checkpoints import LAST, find_checkpoint, init_from, load_module
+from locnet.runtime.collect import Collector
+from locnet.runtime.quiet import quiet
+from locnet.runtime.results import write_results
+from locnet.runtime.rundir import claim, is_main_process, log_to
+
+log = logging.getLogger(__name__)
+
+
+def fit(job: Job) -> JobResult:
+    """Train, test the best checkpoint, write the run directory.
+
+    Raises:
+        LocnetError: the configuration or the input cannot be used; nothing is trained then.
+    """
+    settings = check(job.config, TrainSettings)
+    with quiet():
+        # all that a typing mistake can spoil is built or checked before any data is opened
+        check_name(settings.backbone.name)
+        check_optimizer(settings.optimizer.name)
+        resume = find_checkpoint(settings.resume, LAST) if settings.resume else None
+        start = find_checkpoint(settings.init_from) if settings.init_from else None
+        pl.seed_everything(settings.seed, workers=True, verbose=False)
+        data = _data(settings)
+        trainer = _trainer(settings, job)
+        loggers = [
+            build(node | {"_partial_": True}, key=f"logger.{name}", allow_targets=settings.allow_targets)
+            for name, node in settings.logger.items()
+        ]
+        _ = data.records  # labels that cannot be used leave no run directory behind
+        claim(job.run_dir, job.config, job.overrides, resume=resume is not None)
+        with log_to(job.run_dir / "train.log"):
+            module = _module(settings, data)
+            if start is not None:
+                used, total = init_from(module, start)
+                log.info("init_from=%s: %d of %d tensors fit", settings.init_from, used, total)
+            if settings.compile:
+                module.model.compile()  # in place: names in checkpoints stay as they are (Lightning #17415)
+            _say_what(settings, module, data, job, trainer)
+            value = _fit_and_test(settings, job, trainer, module, data, loggers, resume)
+    return JobResult(value=value)
+
+
+def _fit_and_test(
+    settings: TrainSettings,
+    job: Job,
+    trainer: pl.Trainer,
+    module: LocalizerModule,
+    data: LabelledImagesModule,
+    makers: Sequence[Callable[..., Logger]],
+    resume: Path | None,
+) -> float | None:
+    """Fit with the loggers open, and close them whatever happens; returns the best monitored value."""
+    context = {
+        "run_dir": job.run_dir,
+        "name": settings.name or _run_name(job),
+        "tags": settings.tags,
+        "config": job.config,
+        "monitor": settings.monitor,
+    }
+    failed = True
+    loggers: list[Logger] = []
+    try:
+        if not trainer.fast_dev_run:
+            loggers += [make(**context) for make in makers]
+        trainer.loggers = loggers
+        started = time.perf_counter()
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        value = _test(settings, job, trainer, module, data, time.perf_counter() - started)
+        failed = False
+    finally:
+        lines = run_loggers.finish(loggers, failed=failed)
+    for line in lines:
+        log.info("%s", line)
+    return value
+
+
+def _data(settings: TrainSettings) -> LabelledImagesModule:
+    """The data module, at the size that the backbone takes."""
+    size = image_size(settings.backbone.name, settings.backbone.image_size)
+    return LabelledImagesModule(
+        settings.data, image_size=size, augment=build_augment(settings.augment), seed=settings.seed
+    )
+
+
+def _module(settings: TrainSettings, data: LabelledImagesModule) -> LocalizerModule:
+    """The network and all that it learns with."""
+    where = {key: getattr(settings.data, key, None) for key in ("root", "cache")}
+    found_from_anywhere = {
+        key: str(Path(value).expanduser().absolute()) for key, value in where.items() if value is not None
+    }
+    return LocalizerModule(
+        classes=data.records.classes,
+        model=settings.model_dump(include=set(ModelSettings.model_fields)),
+        resize=settings.data.resize,
+        data=settings.data.model_dump() | found_from_anywhere,
+    )
+
+
+def _run_name(job: Job) -> str:
+    """What differs from the defaults, as the dashboard shows it."""
+    boring = ("data.root=", "paths.", "hydra.", "logger", "backbone.checkpoint=", "tags=", "trainer.accelerator=")
+    parts = [text.lstrip("+") for text in job.overrides if not text.lstrip("+").startswith(boring)]
+    return " ".join(parts)[:120] or "default"
+
+
+def _trainer(settings: TrainSettings, job: Job) -> pl.Trainer:
+    """The Trainer, its loggers still to come: they open files, and start a run in the dashboard."""
+    callbacks = [
+        build(node, key=f"callbacks.{name}", allow_targets=settings.allow_targets)
+        for name, node in settings.callbacks.items()
+        if settings.trainer.get("enable_progress_bar", True) or name != "progress"
+    ]
+    if settings.ema.enabled:
+        callbacks.append(Ema(settings.ema.decay))
+    callbacks += [History(job.run_dir / "history.jsonl"), Collector()]
+    return cast(
+        pl.Trainer,
+        build(
+            settings.trainer,
+            key="trainer",
+            allow_targets=settings.allow_targets,
+            callbacks=callbacks,
+            logger=False,
+            default_root_dir=str(job.run_dir),
+        ),
+    )
+
+
+def _say_what(
+    settings: TrainSettings, module: LocalizerModule, data: LabelledImagesModule, job: Job, trainer: pl.Trainer
+) -> None:
+    """The lines before training: what learns from what, and where it is written."""
+    counts = data.records.counts()
+    parts = {"backbone": module.model.backbone, "head": module.model.head}
+    millions = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in parts.items()}
+    height, width = module.model.image_size
+    workers = worker_count(settings.data.num_workers, trainer.num_devices)
+    batch = settings.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+    log.info("run directory  %s", job.run_dir)
+    for split, of_split in counts.items():
+        classes = ", ".join(f"{name} {count}" for name, count in of_split.items())
+        log.info("%-14s %d images: %s", split, sum(of_split.values()), classes)
+    log.info(
+        "network        %s %.2f M + head %s %.2f M parameters, input %d x %d, strides %s",
+        settings.backbone.name,
+        millions["backbone"],
+        settings.head.name,
+        millions["head"],
+        height,
+        width,
+        "/".join(str(stride) for stride in module.model.backbone.strides),
+    )
+    log.info(
+        "training       %s epochs, effective batch %d, %d loader worker%s, %s",
+        trainer.max_epochs,
+        batch,
+        workers,
+        "" if workers == 1 else "s",
+        trainer.strategy.root_device,
+    )
+
+
+def _test(
+    settings: TrainSettings,
+    job: Job,
+    trainer: pl.Trainer,
+    module: LocalizerModule,
+    data: LabelledImagesModule,
+    seconds: float,
+) -> float | None:
+    """Test the best checkpoint and write the results; returns the best monitored value."""
+    checkpoint = cast(ModelCheckpoint | None, trainer.checkpoint_callback)
+    best = checkpoint.best_model_path if checkpoint else ""
+    validated = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
+    tested = load_module(Path(best)) if best else module
+    [metrics] = trainer.test(tested, datamodule=data, verbose=False)
+    if not is_main_process() or trainer.fast_dev_run:
+        return None
+    collector = next(c for c in trainer.callbacks if isinstance(c, Collector))  # type: ignore[attr-defined]
+    records = data.records
+    history = read_history(job.run_dir / "history.jsonl")
+    value = float(checkpoint.best_model_score) if checkpoint and checkpoint.best_model_score is not None else None
+    row = next((r for r in history if value is not None and r.get(settings.monitor) == value), {})
+    best_values = {k: v for k, v in row.items() if k.startswith("val/")} or validated
+    files = write_results(
+        job.run_dir,
+        split="test",
+        metrics={**metrics, **best_values},
+        predictions=collector.predictions(
+            records.select("test"), threshold=tested.threshold, has_box=tested.model.has_box
+        ),
+        records=records,
+        monitor=settings.monitor,
+        mode=settings.monitor_mode,
+        extra={
+            "best/epoch": row.get("epoch"),
+            "seed": settings.seed,
+            "seconds/fit": round(seconds, 2),
+            "seconds/training_epochs": round(total_seconds(history), 2),
+        },
+    )
+    log.info("best epoch     %s of %s", row.get("epoch"), trainer.current_epoch)
+    log.info("written        %s", job.run_dir)
+    log.info("               %s", ", ".join(str(f.relative_to(job.run_dir)) for f in files))
+    if best:
+        log.info(
+            "next           python -m locnet.predict checkpoint=%s source=IMAGE_OR_FOLDER annotate=true", job.run_dir
+        )
+    return value

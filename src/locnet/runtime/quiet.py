@@ -1,0 +1,35 @@
+"""Other packages' lines that tell a user of locnet nothing, each with its reason."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_MESSAGES = (
+    ".*does not have many workers.*",  # num_workers is chosen by data.num_workers and printed
+    ".*The number of training batches.*",  # small data sets are our users' normal case
+    ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
+    ".*sync_dist=True.*",  # our values are reduced before they are logged
+    ".*Detected call of `lr_scheduler.step\\(\\)` before.*",  # Lightning's order under gradient scaling
+    ".*isinstance\\(treespec, LeafSpec\\).*",  # torch's own deprecation, raised inside Lightning 2.6
+    ".*Experiment logs directory .* exists and is not empty.*",  # logger=csv on resume
+)
+_CHATTY = ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave those lines out for a while; everything else, and all errors, still come through."""
+    levels = {name: logging.getLogger(name).level for name in _CHATTY}
+    with warnings.catch_warnings():
+        for message in _MESSAGES:
+            warnings.filterwarnings("ignore", message=message)
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

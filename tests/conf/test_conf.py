@@ -1,0 +1,118 @@
+"""Every file under conf/ composes, passes the schema and builds what it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from locnet.config.check import check
+from locnet.config.compose import compose
+from locnet.config.location import config_dir
+from locnet.config.schema import EvaluateSettings, ModelSettings, PredictSettings, TrainSettings
+from locnet.data.augment.settings import RANGES, build_augment
+from locnet.module import LocalizerModule
+
+CONF = config_dir()
+SKIPPED = {"hydra", "paths", "local"}  # composed by every other case
+FRAGMENTS = {"callbacks/checkpoint", "callbacks/panel", "callbacks/progress"}  # parts of callbacks/default
+OPTIONS = sorted(
+    f"{file.parent.name}/{file.stem}"
+    for file in CONF.glob("*/*.yaml")
+    if file.parent.name not in SKIPPED and f"{file.parent.name}/{file.stem}" not in FRAGMENTS
+)
+# an option that needs another one beside it
+COMPANIONS = {
+    "head/linear": ["loss=squared_error"],
+    "head/classifier": ["loss=cross_entropy"],
+    "head/softmax_box": ["loss=cross_entropy", "loss.box=5"],
+    "loss/cross_entropy": ["head=classifier"],
+    "data/csv": ["data.root=somewhere"],
+    "callbacks/early_stopping": [],
+}
+
+
+def settings_of(*overrides: str) -> TrainSettings:
+    return check(compose("train", overrides), TrainSettings)
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(OPTIONS) > 30
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_and_passes_the_schema(option: str) -> None:
+    group, name = option.split("/")
+    settings = settings_of(f"{group}={name}", *COMPANIONS.get(option, []))
+    build_augment(settings.augment)
+
+
+@pytest.mark.parametrize("experiment", [f.stem for f in sorted((CONF / "experiment").glob("*.yaml"))])
+def test_every_experiment_builds_and_learns_a_step(experiment: str) -> None:
+    settings = settings_of(f"experiment={experiment}", "backbone.name=lcnet_035", "backbone.image_size=64")
+    module = LocalizerModule(
+        classes=("a", "b"),
+        model=settings.model_dump(include=set(ModelSettings.model_fields)),
+        resize=settings.data.resize,
+    )
+    y = torch.tensor([[1, 0.5, 0.5, 0.2, 0.4, 0, 1], [0.0] * 7])
+    loss = module.loss(module.model(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)), y)["loss"]
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.model.backbone.parameters())
+
+
+def test_every_experiment_says_what_it_is() -> None:
+    for file in (CONF / "experiment").glob("*.yaml"):
+        lines = file.read_text().splitlines()
+        assert lines[0] == "# @package _global_", file
+        assert lines[1].startswith("# "), file
+
+
+def test_the_other_commands_compose() -> None:
+    check(compose("evaluate", ["checkpoint=a.ckpt"]), EvaluateSettings)
+    check(compose("evaluate", ["checkpoint=a.ckpt", "data=csv", "data.root=b"]), EvaluateSettings)
+    check(compose("predict", ["checkpoint=a.ckpt", "source=b"]), PredictSettings)
+
+
+def test_augment_options_name_every_setting() -> None:
+    assert set(settings_of("augment=none").augment) == set(RANGES)
+
+
+def test_no_augmentation_changes_nothing() -> None:
+    augment = build_augment(settings_of("augment=none").augment)
+    from PIL import Image
+
+    picture = Image.effect_noise((64, 64), 80).convert("RGB")
+    box = torch.tensor((0.1, 0.2, 0.5, 0.9))
+    image, kept = augment(picture, box, 64, 64, "squash", torch.Generator().manual_seed(3))
+    assert kept is not None
+    assert torch.equal(kept, box)
+    assert image.permute(1, 2, 0).numpy().tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize("family", ["head", "loss"])
+def test_settings_are_the_constructors_keywords(family: str) -> None:
+    """A key that the schema has and the class has not would be found only when somebody uses it."""
+    from locnet.losses import LOSSES
+    from locnet.models.heads import HEADS
+
+    for option in (CONF / family).glob("*.yaml"):
+        node: dict[str, Any] = compose("train", [f"{family}={option.stem}"])[family]
+        name = node.pop("name")
+        node.pop("strides", None)
+        built: Any = HEADS[name]([8], 3, **node) if family == "head" else LOSSES[name](**node)
+        assert isinstance(built, torch.nn.Module)
+
+
+def test_hparams_survive_the_schema() -> None:
+    settings = settings_of()
+    dumped = settings.model_dump(include=set(ModelSettings.model_fields))
+    assert TypeAdapter(ModelSettings).validate_python(dumped).model_dump() == dumped
+
+
+def test_conf_holds_only_yaml() -> None:
+    assert all(file.suffix == ".yaml" for file in Path(CONF).rglob("*") if file.is_file() and "local" not in file.parts)
