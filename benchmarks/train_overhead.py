@@ -132,9 +132,8 @@ def main() -> None:
             seconds = {run: run(new_module(settings), batches, settings) for run in order}
             ratios.append(seconds[plain_loop] / seconds[through_locnet])
             speeds.append((images / seconds[plain_loop], images / seconds[through_locnet]))
-            print(
-                f"round {number}: plain {speeds[-1][0]:.1f} images/s, locnet {speeds[-1][1]:.1f}, ratio {ratios[-1]:.3f}"
-            )
+            plain, ours = speeds[-1]
+            print(f"round {number}: plain {plain:.1f} images/s, locnet {ours:.1f}, ratio {ratios[-1]:.3f}")
     result = {
         "ratio_median": round(statistics.median(ratios), 4),
         "ratio_min": round(min(ratios), 4),

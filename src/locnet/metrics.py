@@ -5,7 +5,7 @@ States are sums over images, so that one all-reduce gives every process the valu
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,8 +25,8 @@ class LocalizationMetrics(Metric):
     verdict is a wrong class. Values that have no images to be computed from are left out.
     """
 
-    full_state_update: ClassVar[bool] = False
-    higher_is_better: ClassVar[bool] = True
+    full_state_update = False
+    higher_is_better = True
     images: Tensor
     objects: Tensor
     iou_sum: Tensor

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
-import torch
 from pydantic import TypeAdapter
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -76,7 +75,7 @@ class LocalizerModule(pl.LightningModule):
         self.mean_loss = nn.ModuleDict({split: MeanMetric() for split in ("val", "test")})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """timm's optimizer, and a schedule that moves every step."""
+        """Timm's optimizer, and a schedule that moves every step."""
         optimizer = build_optimizer(self.model, self.settings.optimizer)
         steps, epochs = self.trainer.estimated_stepping_batches, self.trainer.max_epochs
         scheduler = build_scheduler(
@@ -93,11 +92,11 @@ class LocalizerModule(pl.LightningModule):
         self.log_dict(named, on_step=False, on_epoch=True, batch_size=batch["image"].shape[0])
         return loss
 
-    def validation_step(self, batch: Sample, batch_idx: int) -> Answer:
+    def validation_step(self, batch: Sample, batch_idx: int) -> Answer:  # type: ignore[override]  # for callbacks
         """Add a batch to the sums of `val`."""
         return self._evaluate("val", batch)
 
-    def test_step(self, batch: Sample, batch_idx: int) -> Answer:
+    def test_step(self, batch: Sample, batch_idx: int) -> Answer:  # type: ignore[override]  # for callbacks
         """Add a batch to the sums of `test`."""
         return self._evaluate("test", batch)
 
@@ -111,7 +110,8 @@ class LocalizerModule(pl.LightningModule):
 
     def _evaluate(self, split: str, batch: Sample) -> Answer:
         output = self.model(batch["image"])
-        self.mean_loss[split].update(self.loss(output, batch["target"])["loss"], batch["image"].shape[0])
+        mean_loss = cast(MeanMetric, self.mean_loss[split])
+        mean_loss.update(self.loss(output, batch["target"])["loss"], batch["image"].shape[0])
         answer = read_off(output.y, batch["placement"])
         metrics = cast(LocalizationMetrics, self.metrics[split])
         metrics.update(answer.p_c, answer.boxes, answer.scores, batch["label"], batch["box_xyxy"], self.threshold)
@@ -130,7 +130,8 @@ class LocalizerModule(pl.LightningModule):
         """Every image exactly once, whatever the number of processes: anything else is a bug, not a rounding."""
         trainer = self.trainer
         limit = trainer.limit_val_batches if split == "val" else trainer.limit_test_batches
-        if trainer.sanity_checking or limit != 1.0 or trainer.fast_dev_run:
+        whole = isinstance(limit, float) and limit == 1.0  # the number 1 is one batch, the share 1.0 all of them
+        if trainer.sanity_checking or not whole or getattr(trainer, "fast_dev_run", False):
             return
         loaders = trainer.val_dataloaders if split == "val" else trainer.test_dataloaders
         expected = len(cast(Any, loaders).dataset)

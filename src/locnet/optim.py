@@ -25,7 +25,7 @@ def check_optimizer(name: str) -> None:
 
 
 def build_optimizer(model: Localizer, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """timm's optimizer of that name; norms, biases and what the backbone names are not decayed.
+    """Timm's optimizer of that name; norms, biases and what the backbone names are not decayed.
 
     The backbone's learning rate is `lr * backbone_lr_scale`; frozen parameters are left out.
     """

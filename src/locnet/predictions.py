@@ -46,7 +46,8 @@ class Predictions:
     @property
     def has_object(self) -> NDArray[np.bool_]:
         """`(N,)` bool: the image has an object."""
-        return self.labels != BACKGROUND
+        present: NDArray[np.bool_] = self.labels != BACKGROUND
+        return present
 
     @property
     def has_boxes(self) -> bool:
@@ -56,7 +57,8 @@ class Predictions:
     @property
     def predicted_labels(self) -> NDArray[np.int64]:
         """`(N,)` int64: class index of the highest class score, from c_1..c_C alone."""
-        return self.class_scores.argmax(axis=1).astype(np.int64)
+        best: NDArray[np.int64] = self.class_scores.argmax(axis=1).astype(np.int64)
+        return best
 
     @property
     def verdicts(self) -> NDArray[np.int64]:

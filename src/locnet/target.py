@@ -86,7 +86,7 @@ def encode(labels: Tensor, boxes: Tensor, num_classes: int) -> Tensor:
     Raises:
         ValueError: a label is not in -1..C-1, or an object's box holds NaN.
     """
-    if labels.numel() and not (-1 <= int(labels.min()) and int(labels.max()) < num_classes):
+    if labels.numel() and not (int(labels.min()) >= -1 and int(labels.max()) < num_classes):
         raise ValueError(f"labels must lie in -1..{num_classes - 1}, got {labels.min()}..{labels.max()}")
     present = labels >= 0
     if bool(torch.isnan(boxes[present]).any()):

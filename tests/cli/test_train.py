@@ -126,9 +126,7 @@ def test_a_second_run_does_not_overwrite_the_first(finished: tuple[Path, subproc
     before = (cwd / "first" / "metrics.json").read_bytes()
     done = command(*TINY, "hydra.run.dir=first", cwd=cwd)
     assert done.returncode == 2
-    assert re.fullmatch(
-        r"error: .*first holds another run; choose another hydra.run.dir, .* resume=.*first\n", done.stderr
-    )
+    assert re.fullmatch(r"error: .*first holds another run; choose another directory, .* resume=.*first\n", done.stderr)
     assert (cwd / "first" / "metrics.json").read_bytes() == before
 
 

@@ -13,7 +13,8 @@ from locnet.config.check import check
 from locnet.config.compose import compose
 from locnet.config.location import config_dir
 from locnet.config.schema import EvaluateSettings, ModelSettings, PredictSettings, TrainSettings
-from locnet.data.augment.settings import RANGES, build_augment
+from locnet.data.augment.pipeline import RANGES
+from locnet.data.augment.settings import build_augment
 from locnet.module import LocalizerModule
 
 CONF = config_dir()

@@ -79,9 +79,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def typed(conf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     """Type a command line; gives exit code, stdout and stderr."""
 
-    def typed(
-        *arguments: str, job: Callable[[Job], JobResult] = lambda _: JobResult()
-    ) -> tuple[int, str, str]:
+    def typed(*arguments: str, job: Callable[[Job], JobResult] = lambda _: JobResult()) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["train", *arguments])
         handlers, level = list(logging.root.handlers), logging.root.level
         with pytest.raises(SystemExit) as end:
@@ -282,9 +280,7 @@ def test_faults_of_the_program_keep_their_traceback(typed: Typed) -> None:
     assert err.endswith("ZeroDivisionError: a bug\n")
 
 
-def test_an_error_in_a_launchers_other_process_comes_through(
-    typed: Typed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_in_a_launchers_other_process_comes_through(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     def job(_: Job) -> JobResult:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         raise DataError("labels.csv line 7: no class in the row")
@@ -370,9 +366,7 @@ if __name__ == "__main__":
 
 def test_help_imports_neither_the_job_nor_torch(conf: Path) -> None:
     Path("app.py").write_text(APP)
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     modules = json.loads(Path("modules.json").read_text())
     assert "hydra" in modules

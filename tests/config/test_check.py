@@ -164,9 +164,7 @@ def test_right_values_become_the_models_types() -> None:
 
 
 def test_every_key_is_known() -> None:
-    assert {"root", "trainer", "trainer.max_epochs", "loss.alpha", "loss.weight", "either.name"} <= set(
-        keys_of(Config)
-    )
+    assert {"root", "trainer", "trainer.max_epochs", "loss.alpha", "loss.weight", "either.name"} <= set(keys_of(Config))
 
 
 words = st.text('ab3.\n"', max_size=4)

@@ -68,15 +68,15 @@ def test_live_arguments_are_passed_as_they_are() -> None:
 
 
 def test_partial_waits_for_the_rest() -> None:
-    optimizer = build(
-        {"_target_": "torch.optim.Adam", "_partial_": True, "betas": [0.8, 0.9]}, key="optimizer"
-    )
+    optimizer = build({"_target_": "torch.optim.Adam", "_partial_": True, "betas": [0.8, 0.9]}, key="optimizer")
     assert isinstance(optimizer, partial)
     built = optimizer([torch.zeros(1, requires_grad=True)], lr=0.5)
     assert (built.defaults["lr"], built.defaults["betas"]) == (0.5, (0.8, 0.9))
 
 
-ONLY = "only classes of pytorch_lightning, lightning_fabric, locnet, torch, torchmetrics, wandb, mine, needy may be built"
+ONLY = (
+    "only classes of pytorch_lightning, lightning_fabric, locnet, torch, torchmetrics, wandb, mine, needy may be built"
+)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ ONLY = "only classes of pytorch_lightning, lightning_fabric, locnet, torch, torc
         ({"_target_": "torch.nn.Linaer"}, "t._target_ (=torch.nn.Linaer): there is no Linaer in torch.nn; did you mean Linear?"),
         ({"_target_": "torch.nnn.Linear"}, "t._target_ (=torch.nnn.Linear): there is no nnn in torch; did you mean nn?"),
         ({"_target_": "torch.load", "f": "x"}, "t._target_ (=torch.load) is not a class"),
-        ({"_target_": "locnet.nowhere.X"}, "t._target_ (=locnet.nowhere.X): there is no nowhere in locnet"),
+        ({"_target_": "locnet.qqq.X"}, "t._target_ (=locnet.qqq.X): there is no qqq in locnet"),
         ({"_target_": "needy.X"}, "t._target_ (=needy.X): cannot import needy: No module named 'not_installed_anywhere'"),
         # the arguments
         ({"_target_": "torch.nn.Linear", "in_features": 1, "out_feature": 2}, "unknown key t.out_feature (=2): Linear has no such parameter; did you mean t.out_features?"),
@@ -135,9 +135,7 @@ def test_lightning() -> None:
         ConfigError, match=r"^unknown key trainer\.max_epoch \(=3\): .* did you mean trainer\.max_epochs\?$"
     ):
         build({**node, "max_epoch": 3}, key="trainer")
-    with pytest.raises(
-        ConfigError, match=r"^callbacks\.stop: EarlyStopping refuses these settings: `mode` can be"
-    ):
+    with pytest.raises(ConfigError, match=r"^callbacks\.stop: EarlyStopping refuses these settings: `mode` can be"):
         build({**stop, "mode": "mx"}, key="callbacks.stop")  # a MisconfigurationException
     trainer = build({**node, "max_epochs": 3}, key="trainer", callbacks=[build(stop, key="callbacks.stop")])
     assert trainer.max_epochs == 3

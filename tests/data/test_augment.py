@@ -20,9 +20,7 @@ from locnet.data.resize import PADDING, ResizeMode, fit
 from locnet.errors import ConfigError
 
 OFF = Augment(**{name: (low if low in (0, 1) else high) for name, (low, high) in RANGES.items()})
-GEOMETRY = replace(
-    OFF, flip=0.5, zoom_in=0.5, zoom_in_area=0.2, zoom_in_aspect=1.5, min_visible=0.7, zoom_out=0.4
-)
+GEOMETRY = replace(OFF, flip=0.5, zoom_in=0.5, zoom_in_area=0.2, zoom_in_aspect=1.5, min_visible=0.7, zoom_out=0.4)
 GEOMETRY = replace(GEOMETRY, zoom_out_side=2.0, negative_area=0.1)
 
 modes: st.SearchStrategy[ResizeMode] = st.sampled_from(["squash", "letterbox"])
@@ -87,13 +85,9 @@ def test_the_pixels_are_where_the_box_says(
 
 @settings(deadline=None, max_examples=100)
 @given(st.tuples(st.integers(200, 500), st.integers(200, 500)), rects(0.15, 0.35), modes, seeds)
-def test_a_turned_ellipse_is_where_the_box_says(
-    size: tuple[int, int], box: Rect, mode: ResizeMode, seed: int
-) -> None:
+def test_a_turned_ellipse_is_where_the_box_says(size: tuple[int, int], box: Rect, mode: ResizeMode, seed: int) -> None:
     image, truth = scene(size, box, ellipse=True)
-    pixels, moved = replace(GEOMETRY, rotate=15, shear=10, min_visible=1)(
-        image, truth, 160, 200, mode, generator(seed)
-    )
+    pixels, moved = replace(GEOMETRY, rotate=15, shear=10, min_visible=1)(image, truth, 160, 200, mode, generator(seed))
     assert moved is not None
     expected = moved * torch.tensor([200, 160, 200, 160])
     assert (extent(pixels) - expected).abs().max() <= 2.0
@@ -104,9 +98,7 @@ def test_a_turned_ellipse_is_where_the_box_says(
 @example((40, 40), FULL, "letterbox", 0)
 def test_labels_are_never_lost(size: tuple[int, int], box: Rect, mode: ResizeMode, seed: int) -> None:
     everything = Augment(rotate=10, shear=5, erase=1, grayscale=0.5, blur=0.5, negative=0)
-    pixels, moved = everything(
-        Image.new("RGB", size, (90, 60, 30)), torch.tensor(box), 48, 64, mode, generator(seed)
-    )
+    pixels, moved = everything(Image.new("RGB", size, (90, 60, 30)), torch.tensor(box), 48, 64, mode, generator(seed))
     assert pixels.shape == (3, 48, 64)
     assert pixels.dtype == torch.uint8
     assert moved is not None
@@ -131,9 +123,7 @@ def test_windows_around_an_object_show_enough_of_it(
 
 @settings(deadline=None, max_examples=300)
 @given(rects(0.02, 1.0), st.floats(0.01, 0.5), st.floats(1, 3), seeds)
-def test_windows_beside_an_object_show_none_of_it(
-    box: Rect, min_area: float, aspect: float, seed: int
-) -> None:
+def test_windows_beside_an_object_show_none_of_it(box: Rect, min_area: float, aspect: float, seed: int) -> None:
     window = draw_beside(generator(seed), box, min_area=min_area, aspect=aspect)
     assume(window is not None)
     assert window is not None
@@ -155,9 +145,7 @@ def test_windows_differ_and_reach_the_smallest_area() -> None:
 
 @settings(deadline=None)
 @given(rects(0.5, 1.0), st.floats(1, 3), unit, unit, st.tuples(st.integers(1, 300), st.integers(1, 300)))
-def test_snapping_moves_less_than_a_pixel(
-    _: Rect, side: float, x: float, y: float, size: tuple[int, int]
-) -> None:
+def test_snapping_moves_less_than_a_pixel(_: Rect, side: float, x: float, y: float, size: tuple[int, int]) -> None:
     window = ((1 - side) * x, (1 - side) * y, (1 - side) * x + side, (1 - side) * y + side)
     snapped = snap(window, size)
     for axis in (0, 1):
@@ -248,9 +236,7 @@ def test_zooming_out_keeps_the_object_visible_size_and_uses_the_mean_colour() ->
 
 
 def test_letterbox_bars_are_never_recoloured() -> None:
-    augment = replace(
-        OFF, brightness=1, contrast=1, saturation=1, hue=0.5, blur=1, blur_sigma=5, erase=1, rotate=9
-    )
+    augment = replace(OFF, brightness=1, contrast=1, saturation=1, hue=0.5, blur=1, blur_sigma=5, erase=1, rotate=9)
     pixels, _ = augment(Image.new("RGB", (200, 100), (9, 99, 199)), None, 64, 64, "letterbox", generator(3))
     assert (pixels[:, :16] == PADDING[0]).all()
     assert (pixels[:, 48:] == PADDING[0]).all()

@@ -94,8 +94,7 @@ def test_nonsense_orientation_is_taken_as_upright(tmp_path: Path, orientation: i
         b"Exif\0\0garbage",
         b"Exif\0\0II*\0\xff\xff\xff\x7f",
         b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
-        b"Exif\0\0II*\0\x08\0\0\0"
-        + struct.pack("<HHHIII", 1, ORIENTATION, 2, 400, 90000, 0),  # text beyond the end
+        b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, ORIENTATION, 2, 400, 90000, 0),  # text beyond the end
         b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, ORIENTATION, 5, 1, 8, 0),  # a fraction
     ],
 )
@@ -156,9 +155,7 @@ def test_grey_modes(tmp_path: Path, mode: str) -> None:
     assert colours(load_image(path).image) == {(0, 0, 0)}
 
 
-@pytest.mark.parametrize(
-    "kind", ["RGBA", "LA", "P with one transparent colour", "P with alpha", "RGB with a key"]
-)
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P with one transparent colour", "P with alpha", "RGB with a key"])
 def test_transparency_lies_over_white(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "cutout.png"
     if kind in ("RGBA", "LA"):

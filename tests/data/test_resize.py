@@ -19,9 +19,7 @@ fractions = st.floats(0, 1)
 
 @settings(deadline=None)
 @given(st.tuples(sides, sides, inputs, inputs), modes, st.lists(fractions, min_size=4, max_size=4))
-def test_to_image_undoes_to_input(
-    sizes: tuple[int, int, int, int], mode: ResizeMode, box: list[float]
-) -> None:
+def test_to_image_undoes_to_input(sizes: tuple[int, int, int, int], mode: ResizeMode, box: list[float]) -> None:
     placement = place(*sizes, mode)
     boxes = torch.tensor([box, [0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
     torch.testing.assert_close(placement.to_image(placement.to_input(boxes)), boxes, rtol=0, atol=1e-9)
@@ -78,9 +76,7 @@ def extent(mask: Tensor) -> tuple[int, int, int, int]:
 
 @pytest.mark.parametrize("size", [(300, 100), (100, 300), (517, 389), (33, 31), (64, 48), (900, 7)])
 @pytest.mark.parametrize("mode", ["squash", "letterbox"])
-def test_fit_puts_the_whole_image_exactly_where_the_placement_says(
-    size: tuple[int, int], mode: ResizeMode
-) -> None:
+def test_fit_puts_the_whole_image_exactly_where_the_placement_says(size: tuple[int, int], mode: ResizeMode) -> None:
     pixels, placement = fit(Image.new("RGB", size, (250, 0, 0)), 48, 64, mode)
     assert pixels.shape == (3, 48, 64)
     assert pixels.dtype == torch.uint8
@@ -94,9 +90,7 @@ def test_fit_puts_the_whole_image_exactly_where_the_placement_says(
 
 @pytest.mark.parametrize("mode", ["squash", "letterbox"])
 @pytest.mark.parametrize("size", [(1600, 900), (640, 801), (50, 40)])
-def test_fit_and_placement_agree_about_what_is_inside_the_image(
-    size: tuple[int, int], mode: ResizeMode
-) -> None:
+def test_fit_and_placement_agree_about_what_is_inside_the_image(size: tuple[int, int], mode: ResizeMode) -> None:
     box = np.array([0.25, 0.1, 0.75, 0.5])
     edges = (box * [*size, *size]).round().astype(int)
     image = Image.new("RGB", size, (0, 0, 0))

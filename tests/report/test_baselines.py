@@ -29,9 +29,7 @@ def test_all_baselines_by_hand() -> None:
     assert result["mean_box"] == pytest.approx(
         {"iou": sum(ious) / 4, "gt_known_loc": 2 / 4, "max_box_acc_v2": (3 / 4 + 2 / 4 + 1 / 4) / 3}
     )
-    assert result["centre_box"] == pytest.approx(
-        {"iou": sum(centre) / 4, "gt_known_loc": 0, "max_box_acc_v2": 0}
-    )
+    assert result["centre_box"] == pytest.approx({"iou": sum(centre) / 4, "gt_known_loc": 0, "max_box_acc_v2": 0})
     assert result["majority"] == pytest.approx(
         {
             "accuracy": 3 / 7,  # background, four of seven in training

@@ -32,9 +32,7 @@ def history(epochs: int) -> list[dict[str, float]]:
     rows = []
     for epoch in range(epochs):
         rows.append({"epoch": epoch, "step": epoch * 10, "train/loss": 1 / (epoch + 1), "lr": 1e-3})
-        rows.append(
-            {"epoch": epoch, "val/loss": 1 / (epoch + 1), "val/iou": epoch / epochs, "val/accuracy": 0.5}
-        )
+        rows.append({"epoch": epoch, "val/loss": 1 / (epoch + 1), "val/iou": epoch / epochs, "val/accuracy": 0.5})
     return rows
 
 
@@ -170,9 +168,7 @@ def test_a_lost_image_costs_its_tile_only(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.WARNING):
         page = prediction_grid(by_hand(), [0, 1, 2], load, "title")
     assert page.width > 900
-    assert [record.getMessage() for record in caplog.records] == [
-        "1.png: cannot be drawn in the report: no such file"
-    ]
+    assert [record.getMessage() for record in caplog.records] == ["1.png: cannot be drawn in the report: no such file"]
 
 
 def test_no_box_is_drawn_where_background_is_rightly_seen() -> None:
@@ -220,7 +216,5 @@ def test_threads_may_draw_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_pyplot_is_never_imported() -> None:
-    code = (
-        "import sys, locnet.report.plots, locnet.report.table; sys.exit('matplotlib.pyplot' in sys.modules)"
-    )
+    code = "import sys, locnet.report.plots, locnet.report.table; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

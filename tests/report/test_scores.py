@@ -144,9 +144,7 @@ def test_bounds_order_and_identities(n: int, seed: int, background: float) -> No
     if p.has_object.any():
         assert result["top1_loc"] <= min(result["gt_known_loc"], result["class_accuracy"])
         per_class = list(scores_per_class(p).values())[:-1]
-        mean = sum(row["images"] * row.get("iou", 0) for row in per_class) / sum(
-            row["images"] for row in per_class
-        )
+        mean = sum(row["images"] * row.get("iou", 0) for row in per_class) / sum(row["images"] for row in per_class)
         assert mean == pytest.approx(result["iou"])
 
 

@@ -12,6 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from locnet.errors import ConfigError
+from locnet.runtime.quiet import quiet
 from locnet.runtime.rundir import claim, is_main_process, log_to, write_json
 
 CONFIG = {"seed": 3, "data": {"name": "csv", "root": "/somewhere: é"}, "tags": [], "note": None}
@@ -51,7 +52,7 @@ def test_resume_needs_a_run_and_keeps_its_files(tmp_path: Path) -> None:
     assert not (tmp_path / "typo").exists()
     claim(tmp_path, CONFIG, ["seed=3"])
     claim(tmp_path, {"seed": 4}, ["resume=."], resume=True)
-    assert OmegaConf.load(tmp_path / "config.yaml")["seed"] == 3
+    assert OmegaConf.load(tmp_path / "config.yaml").seed == 3
 
 
 def test_a_path_that_is_no_directory(tmp_path: Path) -> None:
@@ -90,13 +91,13 @@ def test_of_two_processes_one_gets_it(tmp_path: Path) -> None:
     wins = [int(racer.communicate(timeout=60)[0]) for racer in racers]
     assert sum(wins) == 300
     for number in range(300):
-        winner = OmegaConf.load(tmp_path / str(number) / "config.yaml")["who"]
+        winner = OmegaConf.load(tmp_path / str(number) / "config.yaml").who
         assert list(OmegaConf.load(tmp_path / str(number) / "overrides.yaml")) == [winner]
 
 
 @pytest.mark.parametrize("name", RANKS)
 def test_other_processes_of_the_same_run_leave_it_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """On any node: torchrun's second node has a LOCAL_RANK of 0 too."""
     monkeypatch.setenv("LOCAL_RANK", "0")
@@ -107,6 +108,11 @@ def test_other_processes_of_the_same_run_leave_it_alone(
     with log_to(tmp_path / "run.log"):
         logging.getLogger("locnet").warning("from elsewhere")
     assert list(tmp_path.iterdir()) == []
+    log = logging.getLogger("locnet.runtime")
+    with caplog.at_level(logging.INFO), quiet():
+        log.info("said by the first process alone")
+        log.warning("trouble")
+    assert caplog.messages == ["from elsewhere", "trouble"]
 
 
 def test_log_file_gets_everything_while_it_lasts(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ class Ema(pl.Callback):
         """Copy the weights, unless a resumed checkpoint has done so."""
         if self.ema is None:
             self.ema = ModelEmaV3(_network(pl_module), decay=self.decay, use_warmup=True)
+        self.ema.to(pl_module.device)  # checkpoints are loaded before Lightning moves the network to its device
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Update after each optimizer step (not after each accumulated batch)."""

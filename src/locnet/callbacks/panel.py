@@ -44,11 +44,12 @@ class Panel(pl.Callback):
             y = module.model(batch["image"].to(module.device)).y.cpu()
         # boxes are drawn on what the network sees, so they stay in fractions of its input
         answer = read_off(y, torch.tensor((0.0, 0.0, 1.0, 1.0)).expand(len(y), 4))
+        step = max(trainer.global_step - 1, 0)  # as Lightning numbers the metrics of the same validation
         for logger in loggers:
             if isinstance(logger, WandbLogger):
-                _log_wandb(logger, module, batch, answer, trainer.global_step)
+                _log_wandb(logger, module, batch, answer, step)
             else:
-                _log_tensorboard(logger, module, batch, answer, trainer.global_step)
+                _log_tensorboard(logger, module, batch, answer, step)
 
     def _fixed(self, dataset: LabelledImages) -> Sample:
         if self.batch is None:

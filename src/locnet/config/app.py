@@ -97,9 +97,7 @@ def run_app(command: str, job: str | Callable[[Job], JobResult], *, conf: Path |
         if isinstance(end.__context__, KeyboardInterrupt):
             _end_of_interrupted()
         raise
-    except (
-        BrokenPipeError
-    ):  # `--cfg job | head`: nobody reads on, and Python would complain once more at exit
+    except BrokenPipeError:  # `--cfg job | head`: nobody reads on, and Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_BROKEN_PIPE)
 
@@ -150,9 +148,7 @@ class _App:
                 raise
             raise ConfigError(text) from error
         if self._failed and len(self._exit_codes) > 1:
-            _complain(
-                f"{len(self._failed)} of {len(self._exit_codes)} jobs failed: {'; '.join(self._failed)}"
-            )
+            _complain(f"{len(self._failed)} of {len(self._exit_codes)} jobs failed: {'; '.join(self._failed)}")
         return max(self._exit_codes, default=0)
 
     def _do(self, config: DictConfig) -> float | None:

@@ -121,9 +121,7 @@ def _unknown(problem: Problem, model: type[BaseModel], prefix: str) -> str:
             chosen = f"{parent}.{discriminator}={join_or(tags)}"
             return f"unknown key {key} (={shown(value)}): it goes with {chosen} only"
     elsewhere = {other for other in keys_of(model, prefix) if other.rpartition(".")[0] != parent}
-    return unknown_key(
-        key, shown(value), elsewhere | {join(parent, field) for field in fields_of(problem.level)}
-    )
+    return unknown_key(key, shown(value), elsewhere | {join(parent, field) for field in fields_of(problem.level)})
 
 
 def _hint(key: str, kind: Kind, value: Any) -> str:

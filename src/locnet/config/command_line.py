@@ -60,9 +60,7 @@ def read(arguments: Sequence[str], conf: Path, name: str) -> tuple[CommandLine, 
     if unknown:
         key = unknown[0].lstrip("-").replace("-", "_")
         example = key if "=" in key else f"{key}=..."
-        raise ConfigError(
-            f"unknown option {shown(unknown[0])}; settings are written without dashes: {example}"
-        )
+        raise ConfigError(f"unknown option {shown(unknown[0])}; settings are written without dashes: {example}")
     arguments = list(arguments)
     for text in reversed(rest):
         del arguments[len(arguments) - 1 - arguments[::-1].index(text)]

@@ -103,11 +103,7 @@ class Kind:
             return self._list(plural)
         if origin is dict or self.model:
             return "groups of keys" if plural else "a group of keys"
-        noun = (
-            _NOUNS[self.type][plural]
-            if self.type in _NOUNS
-            else str(getattr(self.type, "__name__", self.type))
-        )
+        noun = _NOUNS[self.type][plural] if self.type in _NOUNS else str(getattr(self.type, "__name__", self.type))
         length = self._length()
         return noun + self._bounds() + (f" of {length} characters" if length else "")
 

@@ -34,11 +34,7 @@ def explain(error: Exception, line: CommandLine) -> str | None:
         One line; None for an error that is not the user's.
     """
     if isinstance(error, OSError) and not isinstance(error, HydraException):
-        hint = (
-            ""
-            if str(error.filename).endswith(".yaml")
-            else "; choose another run directory: hydra.run.dir=DIR"
-        )
+        hint = "" if str(error.filename).endswith(".yaml") else "; choose another run directory: hydra.run.dir=DIR"
         return f"{error.filename}: {error.strerror}{hint}" if error.filename else None
     try:
         text = _explain(error, Tree(line))
@@ -89,9 +85,7 @@ def _explain(error: Exception, tree: Tree) -> str | None:  # noqa: PLR0911 - one
 
 def _not_composed(error: ConfigCompositionException, tree: Tree) -> str:
     said, cause = str(error), error.__cause__
-    if (
-        isinstance(cause, OmegaConfBaseException) and cause.full_key
-    ):  # `head={a: 1}`: the unknown key is head.a
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:  # `head={a: 1}`: the unknown key is head.a
         said = re.sub(r"(?<=override ')(.+?)(?='\.)", lambda match: _longer(cause.full_key, match[0]), said)
     for pattern, answer in _ANSWERS:
         match = re.match(pattern, said)
@@ -136,9 +130,7 @@ def _no_such_option(missing: str, tree: Tree) -> str:
     options = tree.options(group)
     if not group:
         options = [name for name in options if not name.startswith("_")]
-        return (
-            f"--config-name {option}: no such configuration in {tree.line.conf}; {suggest(option, options)}"
-        )
+        return f"--config-name {option}: no such configuration in {tree.line.conf}; {suggest(option, options)}"
     if not options:
         place = tree.who_asks(group, option) or tree.who_asks(group)
         return f"{place + ': ' if place else ''}unknown group {group}; {suggest(group, tree.groups())}"

@@ -70,9 +70,7 @@ def unknown_key(key: str, value: str, valid: Iterable[str]) -> str:
     names = set(valid)
     parent = key.rpartition(".")[0]
     start = f"unknown key {key} (={value})"
-    others = {
-        name for name in names if not f"{key}.".startswith(f"{name}.")
-    }  # neither itself nor its parents
+    others = {name for name in names if not f"{key}.".startswith(f"{name}.")}  # neither itself nor its parents
     if nearest(key, others, keys=True):
         return f"{start}; {suggest(key, others, keys=True)}"
     siblings = {name for name in others if name.rpartition(".")[0] == parent}

@@ -1,4 +1,4 @@
-"""The configuration as types: what each key may hold. The defaults are in conf/, the checks and messages in check.py."""
+"""The configuration as types: what each key may hold. Defaults are in conf/, checks and messages in check.py."""
 
 from __future__ import annotations
 
@@ -194,8 +194,8 @@ class ModelSettings(Settings):
         softmax = isinstance(head, SoftmaxHeadSettings)
         if softmax != (loss.name == "cross_entropy"):
             raise ValueError(
-                f"head={head.name} does not go with loss={loss.name}: classifier and softmax_box go with cross_entropy, "
-                "linear and grid with multipart or squared_error"
+                f"head={head.name} does not go with loss={loss.name}: classifier and softmax_box go with cross_entropy,"
+                " linear and grid with multipart or squared_error"
             )
         if plain and loss.name == "multipart":
             raise ValueError(
@@ -221,6 +221,7 @@ class TrainSettings(ModelSettings):
     seed: Annotated[int, Field(ge=0)]
     monitor: str
     compile: bool
+    channels_last: bool
     resume: str | None
     init_from: str | None
     name: str | None

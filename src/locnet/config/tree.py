@@ -31,9 +31,7 @@ class Tree:
         search_path = create_config_search_path(str(line.conf.absolute()))
         added = [f"file://{line.extra.absolute()}"] if line.extra is not None else []
         for place in added + _searched(line):
-            search_path.prepend(
-                "typed", place, SearchPathQuery(provider="schema")
-            )  # Hydra wants the schema last
+            search_path.prepend("typed", place, SearchPathQuery(provider="schema"))  # Hydra wants the schema last
         self._loader = ConfigLoaderImpl(search_path)
         self._composed: dict[str, DictConfig] = {}
 

@@ -17,7 +17,7 @@ class Draw(NamedTuple):
         seed: seed of its augmentation; None for evaluation.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here
     seed: int | None
 
 

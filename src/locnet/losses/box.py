@@ -21,6 +21,7 @@ _OVERLAPS: dict[BoxTerm, Callable[[Tensor, Tensor], Tensor]] = {
     "diou": distance_box_iou_loss,  # Zheng et al., Distance-IoU Loss, 2020
     "ciou": complete_box_iou_loss,  # Zheng et al., 2020
 }
+_LEAST_SIDE = 1e-4  # of a predicted box, in fractions of the image
 _SMOOTH_BELOW = 0.05  # smooth L1 is quadratic for errors below 5 % of the image
 
 
@@ -39,6 +40,9 @@ def box_term(name: BoxTerm, predicted: Tensor, truth: Tensor) -> Tensor:
         return (predicted - truth).abs().sum(-1)
     if name == "smooth_l1":
         return F.smooth_l1_loss(predicted, truth, reduction="none", beta=_SMOOTH_BELOW).sum(-1)
-    # heads may give edges in the wrong order early in training; overlap losses are defined for ordered edges only
-    ordered = torch.cat((predicted[..., :2], torch.maximum(predicted[..., :2], predicted[..., 2:])), dim=-1)
+    # Heads may give edges in the wrong order early in training; overlap losses are defined for ordered edges only,
+    # and CIoU's aspect ratio for boxes that are not empty.
+    ordered = torch.cat(
+        (predicted[..., :2], torch.maximum(predicted[..., :2] + _LEAST_SIDE, predicted[..., 2:])), dim=-1
+    )
     return _OVERLAPS[name](ordered, truth)

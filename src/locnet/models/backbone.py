@@ -11,13 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from locnet.config.messages import suggest
-from locnet.errors import CheckpointError, ConfigError
+from locnet.errors import ConfigError
+from locnet.models.hub import check_published, out_of_reach
 from locnet.models.weights import load_backbone_weights
 
-WAYS_OUT = (
-    "ways out: backbone.checkpoint=FILE (a local .safetensors or .pth), HF_HOME=DIR with HF_HUB_OFFLINE=1 "
-    "(a filled cache), or backbone.pretrained=false (from scratch)"
-)
+_REFUSALS = (AssertionError, RuntimeError, ValueError)  # how timm's models refuse an image size
 
 
 class Backbone(nn.Module):
@@ -66,6 +64,8 @@ class Backbone(nn.Module):
         check_name(name)
         self.name = name
         self.frozen = freeze
+        if pretrained:
+            check_published(name)
         self.model = _create(name, pretrained, image_size, drop_path_rate)
         if checkpoint is not None:
             load_backbone_weights(self.model, Path(checkpoint), name)
@@ -75,6 +75,7 @@ class Backbone(nn.Module):
         self.std = tuple(float(v) for v in (std or data_config["std"]))
         self.indices = _choose([info["reduction"] for info in _feature_info(self.model)], strides)
         self.indices = list(self.model.prune_intermediate_layers(self.indices, prune_norm=False, prune_head=True))
+        self.norm = True
         self.channels, self.strides = self._probe()
         if freeze:
             self.requires_grad_(False)
@@ -89,7 +90,7 @@ class Backbone(nn.Module):
             One `(B, channels[i], H / strides[i], W / strides[i])` float map for each stride.
         """
         maps: list[Tensor] = self.model.forward_intermediates(
-            images, indices=self.indices, norm=True, output_fmt="NCHW", intermediates_only=True
+            images, indices=self.indices, norm=self.norm, output_fmt="NCHW", intermediates_only=True
         )
         return maps
 
@@ -100,14 +101,19 @@ class Backbone(nn.Module):
 
     def _probe(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         height, width = self.image_size
+        empty = torch.zeros(1, 3, height, width)
+        self.eval()
         try:
             with torch.no_grad():
-                maps = self.eval()(torch.zeros(1, 3, height, width))
-        except (AssertionError, RuntimeError, ValueError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ConfigError(
-                f"backbone.image_size={height}x{width} does not work with backbone.name={self.name}: {first}"
-            ) from error
+                try:
+                    maps = self(empty)
+                except AssertionError as error:
+                    if "normalization" not in str(error):
+                        raise
+                    self.norm = False  # the Hiera families have no norm for their maps
+                    maps = self(empty)
+        except _REFUSALS as error:
+            raise _does_not_fit(self.name, self.image_size, error) from error
         finally:
             self.train()
         return tuple(m.shape[1] for m in maps), tuple(round(height / m.shape[2]) for m in maps)
@@ -140,21 +146,26 @@ def _create(name: str, pretrained: bool, image_size: int | Sequence[int] | None,
     if image_size is not None:  # families with position embeddings or windows need the size when they are built
         optional["img_size"] = _pair(image_size)
     try:
-        while True:
-            try:
-                return timm.create_model(name, pretrained=pretrained, **options, **optional)
-            except TypeError as error:
-                # timm passes options on to the family's constructor, which refuses those that it does not have
-                refused = next((key for key in optional if f"'{key}'" in str(error)), None)
-                if refused is None:
-                    raise
-                del optional[refused]
-    except (OSError, RuntimeError) as error:
-        if not pretrained:
-            raise ConfigError(f"backbone.name={name} cannot be built: {str(error).splitlines()[0]}") from error
-        raise CheckpointError(
-            f"backbone.pretrained=true: the weights of {name} cannot be fetched here ({type(error).__name__}); {WAYS_OUT}"
-        ) from error
+        return timm.create_model(name, pretrained=pretrained, **options, **optional)
+    except TypeError as error:
+        # timm passes options on to the family's constructor, which refuses those that it does not have
+        refused = next((key for key in ("img_size", "drop_path_rate") if f"'{key}'" in str(error)), None)
+        if refused == "img_size" and image_size is not None:
+            return _create(name, pretrained, None, drop_path_rate)
+        if refused == "drop_path_rate" and drop_path_rate:
+            return _create(name, pretrained, image_size, 0.0)
+        raise
+    except OSError as error:
+        raise out_of_reach(name, error) from error
+    except _REFUSALS as error:
+        raise _does_not_fit(name, None if image_size is None else _pair(image_size), error) from error
+
+
+def _does_not_fit(name: str, size: tuple[int, int] | None, error: Exception) -> ConfigError:
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__  # many of timm's assertions say nothing
+    if size is None:
+        return ConfigError(f"backbone.name={name} cannot be built: {reason}")
+    return ConfigError(f"backbone.image_size={size[0]}x{size[1]} does not work with backbone.name={name}: {reason}")
 
 
 def _feature_info(model: Any) -> list[dict[str, Any]]:
@@ -167,7 +178,9 @@ def _choose(reductions: Sequence[int], strides: Sequence[int]) -> list[int]:
     chosen: list[int] = []
     for stride in sorted(strides):
         fitting = [index for index, reduction in enumerate(reductions) if reduction <= stride]
-        index = fitting[-1] if fitting else reductions.index(min(reductions))
+        if not fitting:  # a ViT is asked for a stride below its own: its deepest map is the best of its finest
+            fitting = [index for index, reduction in enumerate(reductions) if reduction == min(reductions)]
+        index = fitting[-1]
         if index not in chosen:
             chosen.append(index)
     return chosen

@@ -44,7 +44,6 @@ class Localizer(nn.Module):
         shape = (1, 3, 1, 1)
         self.register_buffer("mean", torch.tensor(self.backbone.mean).view(shape) * scale, persistent=False)
         self.register_buffer("std", torch.tensor(self.backbone.std).view(shape) * scale, persistent=False)
-        self.to(memory_format=torch.channels_last)  # convolutions are up to 1.5 times faster so, on CPUs and GPUs
 
     def forward(self, images: Tensor) -> Output:
         """Answer for a batch.
@@ -52,6 +51,5 @@ class Localizer(nn.Module):
         Args:
             images: `(B, 3, H, W)` uint8 RGB, or float in 0..255; resized as in training.
         """
-        normalised = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        output: Output = self.head(self.backbone(normalised))
+        output: Output = self.head(self.backbone((images - self.mean) / self.std))
         return output

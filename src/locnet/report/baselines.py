@@ -76,9 +76,7 @@ def constant_ious(box: NDArray[np.float64], test: Predictions) -> NDArray[np.flo
     return _constant(test, box=box).ious
 
 
-def _majority(
-    train_labels: NDArray[np.int64], box: NDArray[np.float64] | None, test: Predictions
-) -> dict[str, float]:
+def _majority(train_labels: NDArray[np.int64], box: NDArray[np.float64] | None, test: Predictions) -> dict[str, float]:
     if len(train_labels) == 0:
         return {}
     # One count per class, background last: a draw goes to the lower class index and never to background.
@@ -92,9 +90,7 @@ def _majority(
     return result
 
 
-def _constant(
-    test: Predictions, *, label: int = BACKGROUND, box: NDArray[np.float64] | None = None
-) -> Predictions:
+def _constant(test: Predictions, *, label: int = BACKGROUND, box: NDArray[np.float64] | None = None) -> Predictions:
     """The split with the same answer for every image."""
     n, c = len(test), len(test.classes)
     class_scores = np.zeros((n, c))

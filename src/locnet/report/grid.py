@@ -82,9 +82,7 @@ def prediction_grid(p: Predictions, rows: Sequence[int], load_image: LoadImage, 
     page_width = max(columns * (width + _GAP) + _GAP, 3 * width)
     page = Image.new("RGB", (page_width, head + lines * (height + _GAP)), "white")
     draw = ImageDraw.Draw(page)
-    draw.text(
-        (_GAP, head / 2), style.plain(title), fill=style.INK, font=ImageFont.load_default(24), anchor="lm"
-    )
+    draw.text((_GAP, head / 2), style.plain(title), fill=style.INK, font=ImageFont.load_default(24), anchor="lm")
     for index, tile in enumerate(tiles):
         line, column = divmod(index, columns)
         page.paste(tile, (_GAP + column * (width + _GAP), head + line * (height + _GAP)))

@@ -46,9 +46,7 @@ def plot_history(history: Sequence[Row], monitor: str, mode: str | None = None) 
     panels = {
         "loss": _curves(history, {"train/loss": "train", "val/loss": "val"}),
         "boxes (val)": _curves(history, _titles("iou", "gt_known_loc", "top1_loc", "max_box_acc_v2")),
-        "objectness and class (val)": _curves(
-            history, _titles("accuracy", "class_accuracy", "objectness_ap")
-        ),
+        "objectness and class (val)": _curves(history, _titles("accuracy", "class_accuracy", "objectness_ap")),
         "learning rate": _curves(history, _learning_rates(history)),
     }
     panels = {title: curves for title, curves in panels.items() if curves}
@@ -63,9 +61,7 @@ def plot_history(history: Sequence[Row], monitor: str, mode: str | None = None) 
         _panel(axes, title, curves, best)
     if best is not None:
         text = f"dashed line: epoch {best.epoch:g}, the best by {monitor} ({best.value:.3f})"
-        figure.suptitle(
-            style.plain(text), x=0.012, ha="left", fontsize=10, color=style.GREY, parse_math=False
-        )
+        figure.suptitle(style.plain(text), x=0.012, ha="left", fontsize=10, color=style.GREY, parse_math=False)
     for axes, curves in zip(all_axes, panels.values(), strict=True):
         if len(curves) > 1 or curves[0].name != "lr":
             ends = [

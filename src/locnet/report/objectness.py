@@ -81,6 +81,4 @@ def _histogram(axes: Axes, p: Predictions) -> None:
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, 1)
     axes.axvline(p.threshold, color=style.INK, linewidth=1.0, linestyle=(0, (4, 3)))
-    style.write(
-        axes, p.threshold, 1.0, "threshold", xycoords=("data", "axes fraction"), xytext=(0, 4), ha="center"
-    )
+    style.write(axes, p.threshold, 1.0, "threshold", xycoords=("data", "axes fraction"), xytext=(0, 4), ha="center")

@@ -75,9 +75,7 @@ def annotate(
     return page
 
 
-def draw_boxes(
-    image: Image.Image, *, truth: Truth | None, prediction: Prediction | None, line: int
-) -> Image.Image:
+def draw_boxes(image: Image.Image, *, truth: Truth | None, prediction: Prediction | None, line: int) -> Image.Image:
     """A copy of the image with the boxes on it; parts outside the image are not seen.
 
     Args:

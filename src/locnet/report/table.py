@@ -58,9 +58,7 @@ def title(p: Predictions, split: str) -> str:
     """One line: the split, the number of images, how many have an object, and the threshold of p_c."""
     images = f"{len(p)} image{'' if len(p) == 1 else 's'}"
     objects = int(p.has_object.sum())
-    return (
-        f"{split} split: {images}, {objects} with an object; verdict background where p_c < {p.threshold:g}"
-    )
+    return f"{split} split: {images}, {objects} with an object; verdict background where p_c < {p.threshold:g}"
 
 
 def print_report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from locnet.errors import CheckpointError
 from locnet.module import LocalizerModule
 
 BEST, LAST = "best.ckpt", "last.ckpt"
+_NEEDED = {"classes", "model", "version"}
 
 
 def find_checkpoint(place: str, name: str = BEST) -> Path:
@@ -39,18 +39,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError, OSError, KeyError) as error:
+    except Exception as error:  # a torn or foreign file makes the unpickler raise nearly anything
         raise CheckpointError(
             f"{path} is not a readable checkpoint: torn, or it holds more than tensors and plain values"
         ) from error
     hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
-    if not isinstance(hparams, dict) or not {"classes", "model", "version"} <= hparams.keys():
+    if not isinstance(hparams, dict) or "state_dict" not in content or not hparams.keys() >= _NEEDED:
         raise CheckpointError(f"{path} is not a locnet checkpoint")
     if _release(hparams["version"]) > _release(locnet.__version__):
         raise CheckpointError(
             f"{path} was written by locnet {hparams['version']}, this is {locnet.__version__}; upgrade locnet"
         )
-    return content
+    return dict(content)
 
 
 def load_module(path: Path) -> LocalizerModule:
@@ -63,7 +63,12 @@ def load_module(path: Path) -> LocalizerModule:
     hparams = dict(content["hyper_parameters"])
     backbone = {**hparams["model"]["backbone"], "pretrained": False, "checkpoint": None}  # the weights are in here
     hparams["model"] = {**hparams["model"], "backbone": backbone}
-    module = LocalizerModule(**hparams)
+    try:
+        module = LocalizerModule(**hparams)
+    except (TypeError, ValueError) as error:  # pydantic's errors are ValueErrors
+        raise CheckpointError(
+            f"{path} was written by locnet {hparams['version']}, whose settings this version does not know"
+        ) from error
     try:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
@@ -60,6 +61,8 @@ def fit(job: Job) -> JobResult:
             if start is not None:
                 used, total = init_from(module, start)
                 log.info("init_from=%s: %d of %d tensors fit", settings.init_from, used, total)
+            if settings.channels_last:
+                module.model.to(memory_format=torch.channels_last)
             if settings.compile:
                 module.model.compile()  # in place: names in checkpoints stay as they are (Lightning #17415)
             _say_what(settings, module, data, job, trainer)
@@ -87,7 +90,7 @@ def _fit_and_test(
     failed = True
     loggers: list[Logger] = []
     try:
-        if not trainer.fast_dev_run:
+        if not is_trial(trainer):
             loggers += [make(**context) for make in makers]
         trainer.loggers = loggers
         started = time.perf_counter()
@@ -101,6 +104,11 @@ def _fit_and_test(
     for line in lines:
         log.info("%s", line)
     return value
+
+
+def is_trial(trainer: pl.Trainer) -> bool:
+    """Whether this is one batch to see that everything runs (`trainer.fast_dev_run`): nothing is kept then."""
+    return bool(getattr(trainer, "fast_dev_run", False))
 
 
 def _data(settings: TrainSettings) -> LabelledImagesModule:
@@ -203,7 +211,7 @@ def _test(
     validated = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
     tested = load_module(Path(best)) if best else module
     [metrics] = trainer.test(tested, datamodule=data, verbose=False)
-    if not is_main_process() or trainer.fast_dev_run:
+    if not is_main_process() or is_trial(trainer):
         return None
     collector = next(c for c in trainer.callbacks if isinstance(c, Collector))  # type: ignore[attr-defined]
     records = data.records

@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
+from locnet.config.messages import one_line
 from locnet.errors import ConfigError
 from locnet.runtime.rundir import is_main_process
 
 log = logging.getLogger(__name__)
 
 WANDB_ID = "wandb_id.txt"
+_HIGH_IS_BEST = (
+    *("accuracy", "class_accuracy", "objectness_ap"),
+    *("iou", "gt_known_loc", "top1_loc", "max_box_acc_v2"),
+)
 
 
 def wandb_logger(
@@ -66,14 +71,18 @@ def wandb_logger(
         dir=run_dir,
         id=run_id,
         resume="allow" if run_id else None,
-        mode=chosen,
+        mode=cast(Any, chosen),  # wandb says which modes it takes
         reinit="create_new",  # jobs of a multirun share a process: each gets its own run
         settings=wandb.Settings(silent=True, console="off"),
     )
     id_file.write_text(run.id)
     run.define_metric("trainer/global_step")
-    for metric, summary in (("train/*", None), ("val/*", "max"), ("val/loss", "min"), ("val/panel", None), ("test/*", None)):
-        run.define_metric(metric, step_metric="trainer/global_step", summary=summary)
+    for metric in ("train/*", "val/*", "test/*"):
+        run.define_metric(metric, step_metric="trainer/global_step")
+    # one by one: a summary of val/* would also replace the file names and captions of val/panel by "maxima"
+    for best in _HIGH_IS_BEST:
+        run.define_metric(f"val/{best}", step_metric="trainer/global_step", summary="max")
+    run.define_metric("val/loss", step_metric="trainer/global_step", summary="min")
     return WandbLogger(experiment=run)
 
 
@@ -119,7 +128,12 @@ def finish(loggers: list[Logger], *, failed: bool) -> list[str]:
 
 
 def _auto_mode() -> Literal["online", "offline"]:
+    """Online where the user is logged in and the server agrees; asks nobody."""
     import wandb
 
-    # looks for a key in the environment, in netrc and in wandb's settings; asks neither the user nor the network
-    return "online" if wandb.login(prompt=False) else "offline"
+    try:
+        # looks for a key in the environment, in netrc and in wandb's settings, and tries it out
+        return "online" if wandb.login(prompt=False, verify=True) else "offline"
+    except wandb.Error as error:
+        log.warning("wandb: offline, because the login cannot be verified: %s", one_line(str(error)))
+        return "offline"

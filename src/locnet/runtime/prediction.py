@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TextIO, TypedDict, cast
 
@@ -85,6 +85,9 @@ def predict(job: Job) -> JobResult:
     files = find_images(settings.source)
     output = Path(settings.output).expanduser() if settings.output else job.run_dir
     claim(output, job.config, job.overrides)
+    if output.resolve() != job.run_dir.resolve():
+        with suppress(OSError):
+            job.run_dir.rmdir()  # Hydra has made it, and it stays empty
     height, width = module.model.image_size
     loader = DataLoader(
         _Files(files, height, width, cast(ResizeMode, module.resize)),

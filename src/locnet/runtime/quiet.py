@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from locnet.runtime.rundir import is_main_process
+
 _MESSAGES = (
     ".*does not have many workers.*",  # num_workers is chosen by data.num_workers and printed
     ".*The number of training batches.*",  # small data sets are our users' normal case
@@ -21,12 +23,16 @@ _CHATTY = ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerat
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Leave those lines out for a while; everything else, and all errors, still come through."""
-    levels = {name: logging.getLogger(name).level for name in _CHATTY}
+    """Leave those lines out for a while; everything else, and all errors, still come through.
+
+    Of several processes only the first says what it does.
+    """
+    chatty = _CHATTY if is_main_process() else (*_CHATTY, "locnet")
+    levels = {name: logging.getLogger(name).level for name in chatty}
     with warnings.catch_warnings():
         for message in _MESSAGES:
             warnings.filterwarnings("ignore", message=message)
-        for name in _CHATTY:
+        for name in chatty:
             logging.getLogger(name).setLevel(logging.WARNING)
         try:
             yield

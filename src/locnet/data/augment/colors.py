@@ -36,9 +36,7 @@ def color_matrix(
         12 floats: three rows of factors for red, green, blue, and an offset.
     """
     cos, sin = math.cos(2 * math.pi * hue), math.sin(2 * math.pi * hue)
-    in_yiq = np.array(
-        [[1, 0, 0], [0, saturation * cos, -saturation * sin], [0, saturation * sin, saturation * cos]]
-    )
+    in_yiq = np.array([[1, 0, 0], [0, saturation * cos, -saturation * sin], [0, saturation * sin, saturation * cos]])
     factors = brightness * contrast * (_FROM_YIQ @ in_yiq @ _TO_YIQ)
     offset = brightness * (1 - contrast) * float(_TO_YIQ[0] @ np.array(mean))
     return tuple(float(value) for row in factors for value in (*row, offset))

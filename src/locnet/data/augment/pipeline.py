@@ -141,7 +141,7 @@ class Augment:
         share = self.zoom_in_area / self.zoom_in_aspect if self.zoom_in else 1.0
         return math.ceil(input_side / math.sqrt(share))
 
-    def __call__(  # noqa: PLR0917
+    def __call__(
         self,
         image: Image.Image,
         box: Tensor | None,

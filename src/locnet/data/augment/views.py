@@ -87,9 +87,7 @@ class View:
         return rect_area(inside) / rect_area(box) * rect_area(self.show(box)) / rect_area(self.map(inside))
 
 
-def turn(
-    degrees: float, shear_degrees: float, window_size: tuple[float, float]
-) -> tuple[float, float, float, float]:
+def turn(degrees: float, shear_degrees: float, window_size: tuple[float, float]) -> tuple[float, float, float, float]:
     """The matrix of a rotation after a horizontal shear, for `View.linear`.
 
     Args:

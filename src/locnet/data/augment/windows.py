@@ -16,9 +16,7 @@ Rect = tuple[float, float, float, float]
 FULL: Rect = (0.0, 0.0, 1.0, 1.0)
 
 _TRIES = 10
-_MARGIN = (
-    0.01  # labels are a little loose; a window beside the object keeps this share of the image away from it
-)
+_MARGIN = 0.01  # labels are a little loose; a window beside the object keeps this share of the image away from it
 
 
 def uniform(generator: torch.Generator, low: float, high: float) -> float:
@@ -42,9 +40,7 @@ def clip(rect: Rect, bounds: Rect = FULL) -> Rect:
     return left, top, max(min(rect[2], bounds[2]), left), max(min(rect[3], bounds[3]), top)
 
 
-def draw_around(
-    generator: torch.Generator, box: Rect, *, min_area: float, aspect: float, min_visible: float
-) -> Rect:
+def draw_around(generator: torch.Generator, box: Rect, *, min_area: float, aspect: float, min_visible: float) -> Rect:
     """A window inside the image that shows the object.
 
     Args:

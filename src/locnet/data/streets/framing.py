@@ -10,10 +10,10 @@ from locnet.data.streets.mood import Mood
 from locnet.data.streets.pen import Drawing, Pen
 from locnet.data.streets.view import View
 
-SMALLEST, LARGEST = 0.19, 0.62
+SMALLEST, LARGEST = 0.28, 0.66
 """The square root of the area of the subject's box before the border cuts it, as a share of the picture's side.
 
-Area, not height or width: thin and flat objects get a short side of about 12 % at least."""
+Area, not height or width: thin and flat objects get a short side of about 17 % at least."""
 LONGEST = 0.85
 """The longer side of that box at most."""
 _ATTEMPTS = 20

@@ -56,8 +56,9 @@ class GridHead(Head):
         self.classes = nn.Linear(features, num_classes)
         nn.init.normal_(self.cells.weight, std=0.01)
         with torch.no_grad():
-            self.cells.bias.fill_(math.log(_INITIAL_DISTANCE / (1 - _INITIAL_DISTANCE)))
-            self.cells.bias[0] = -2.0  # most cells are not the midpoint
+            edge = math.log(_INITIAL_DISTANCE / (1 - _INITIAL_DISTANCE))
+            bias = torch.tensor((-2.0, edge, edge, edge, edge))  # most cells are not the midpoint
+            self.cells.bias = nn.Parameter(bias)
 
     def forward(self, maps: list[Tensor]) -> Output:
         """See `Head.forward`."""
@@ -66,7 +67,8 @@ class GridHead(Head):
         grid = self._fuse(maps, self.context(pooled))
         cells = self._read_cells(self.cells(grid))
         attention = (cells.heat * self.sharpness.exp()).softmax(-1)
-        box = torch.einsum("bk,bkd->bd", attention, cells.boxes)
+        # not einsum: autocast would run it in bf16, and edges need more than its 8 bits
+        box = (attention.unsqueeze(-1) * cells.boxes).sum(1)
 
         attention = attention.to(coarse.dtype)
         here = torch.einsum("bk,bdk->bd", attention, grid.flatten(2))
@@ -108,7 +110,8 @@ def _pool_to(attention: Tensor, fine: torch.Size, coarse: torch.Size) -> Tensor:
     """Attention `(B, K)` on the fine grid as attention on the coarse grid, both summing to 1."""
     if fine == coarse:
         return attention
-    pooled = F.adaptive_avg_pool2d(attention.unflatten(1, fine).unsqueeze(1), coarse).flatten(1)
+    grid = attention.view(-1, 1, fine[0], fine[1])
+    pooled = F.adaptive_avg_pool2d(grid, (coarse[0], coarse[1])).flatten(1)
     return pooled / pooled.sum(-1, keepdim=True)
 
 

@@ -40,7 +40,8 @@ class LinearHead(Head):
 
     def forward(self, maps: list[Tensor]) -> Output:
         """See `Head.forward`."""
-        units = self.units(self.dropout(self.pool(maps[-1]).flatten(1)))
+        # in float32 from here on: edges need more than bf16's 8 bits
+        units = self.units(self.dropout(self.pool(maps[-1]).flatten(1))).float()
         if self.activation == "none":
             return Output(y=units)
         objectness, classes = units[:, 0], units[:, 5:]

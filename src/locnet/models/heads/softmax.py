@@ -38,17 +38,18 @@ class ClassifierHead(Head):
     def forward(self, maps: list[Tensor]) -> Output:
         """See `Head.forward`."""
         features = self.dropout(self.pool(maps[-1]).flatten(1))
-        return self._answer(self.logits(features), self._box(features))
+        # in float32 from here on: edges need more than bf16's 8 bits
+        return self._answer(self.logits(features).float(), self._box(features))
 
     def _box(self, features: Tensor) -> Tensor:
         """`(B, 4)` float, xyxy."""
-        return features.new_zeros(features.shape[0], 4)
+        return features.new_zeros(features.shape[0], 4, dtype=torch.float32)
 
     def _answer(self, logits: Tensor, box: Tensor) -> Output:
         classes, background = logits[:, :-1], logits[:, -1]
         # 1 - softmax(background), written so that it stays exact where background's share is close to 1
         objectness = (torch.logsumexp(classes, dim=-1) - background).sigmoid()
-        y = target.join(objectness, box.to(objectness.dtype), classes.softmax(-1))
+        y = target.join(objectness, box, classes.softmax(-1))
         return Output(y=y, softmax_logits=logits)
 
 
@@ -63,4 +64,4 @@ class SoftmaxBoxHead(ClassifierHead):
         self.box = nn.Linear(channels[-1], 4)
 
     def _box(self, features: Tensor) -> Tensor:
-        return xyhw_to_xyxy(self.box(features).sigmoid())
+        return xyhw_to_xyxy(self.box(features).float().sigmoid())
