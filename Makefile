@@ -26,10 +26,10 @@ train: $(READY) ## train on the embedded scenes and show the result: make train 
 	$(BIN)/python -m locnet.train $(ARGS)
 
 test: $(READY) ## the quick tests (3 minutes at most)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 test-all: $(READY) ## all tests, the slow and the distributed ones too
-	$(BIN)/python -m pytest -m "" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "" $(ARGS)
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .

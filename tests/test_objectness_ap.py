@@ -61,7 +61,7 @@ def test_from_counts(counts: list[tuple[int, int]]) -> None:
 
 def test_rounding_joins_what_is_closer_than_a_level() -> None:
     apart = computed([(True, 0.50012), (False, 0.50002)])
-    joined = computed([(True, 0.50002), (False, 0.50001)])
+    joined = computed([(True, 0.50014), (False, 0.50006)])  # the nearest level, not the one below
     assert apart["objectness_ap"] == 1
     assert joined["objectness_ap"] == 0.5
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
+import torch
 from pydantic import TypeAdapter
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -100,6 +101,14 @@ class LocalizerModule(pl.LightningModule):
         """Add a batch to the sums of `test`."""
         return self._evaluate("test", batch)
 
+    def on_validation_epoch_start(self) -> None:
+        """Start from zero."""
+        self._reset("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Start from zero."""
+        self._reset("test")
+
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of all processes."""
         self._log_epoch("val")
@@ -107,6 +116,11 @@ class LocalizerModule(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log the metrics of all processes."""
         self._log_epoch("test")
+
+    def _reset(self, split: str) -> None:
+        """Fresh sums: those that `trainer.validate` leaves cannot be changed outside its inference mode, in a fit."""
+        cast(LocalizationMetrics, self.metrics[split]).reset()
+        cast(MeanMetric, self.mean_loss[split]).reset()
 
     def _evaluate(self, split: str, batch: Sample) -> Answer:
         output = self.model(batch["image"])
@@ -122,8 +136,9 @@ class LocalizerModule(pl.LightningModule):
         values = metrics.compute()  # one all-reduce of sums: every process holds the same values from here on
         values["loss"] = float(mean_loss.compute())
         self._check_all_seen(split, int(values.pop("images", 0)))
-        metrics.reset()
-        mean_loss.reset()
+        with torch.inference_mode(False):  # sums that are born in the inference mode of test cannot be added to in fit
+            metrics.reset()
+            mean_loss.reset()
         self.log_dict({f"{split}/{name}": value for name, value in values.items()}, prog_bar=False)
 
     def _check_all_seen(self, split: str, seen: int) -> None:

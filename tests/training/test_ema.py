@@ -15,7 +15,9 @@ from torch import Tensor
 from locnet.callbacks.ema import Ema
 from locnet.runtime.checkpoints import load_module
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers.*", "ignore:.*LeafSpec.*")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers.*", "ignore:.*LeafSpec.*", "ignore:.*eval mode at the start.*"
+)
 
 Settings = Callable[..., dict[str, Any]]
 

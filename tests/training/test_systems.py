@@ -15,7 +15,7 @@ from locnet.callbacks.ema import Ema
 from locnet.module import LocalizerModule
 from locnet.runtime.checkpoints import load_module
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*Checkpoint directory.*")
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*Checkpoint directory.*")
 
 Settings = Callable[..., dict[str, Any]]
 
