@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import timm
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.utils import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError
 
 from locnet.errors import CheckpointError
 
