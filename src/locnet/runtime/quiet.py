@@ -16,6 +16,7 @@ _MESSAGES = (
     ".*sync_dist=True.*",  # our values are reduced before they are logged
     ".*Detected call of `lr_scheduler.step\\(\\)` before.*",  # Lightning's order under gradient scaling
     ".*isinstance\\(treespec, LeafSpec\\).*",  # torch's own deprecation, raised inside Lightning 2.6
+    ".*Found .* module\\(s\\) in eval mode.*",  # backbone.freeze=true keeps its statistics on purpose
     ".*Experiment logs directory .* exists and is not empty.*",  # logger=csv on resume
 )
 _CHATTY = ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric")
