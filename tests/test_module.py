@@ -37,7 +37,7 @@ TINY += ["data.batch_size=8", "data.num_workers=0", "trainer.accelerator=cpu"]
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LocalizerModule, Ema]:
     folder = tmp_path_factory.mktemp("trained")
     settings = check(compose("train", [*TINY, f"paths.cache={folder}"]), TrainSettings)
-    data = LabelledImagesModule(settings.data, image_size=(64, 64))
+    data = LabelledImagesModule(settings.data, image_size=(64, 64), cache_dir=folder)
     torch.manual_seed(0)
     module = LocalizerModule(
         classes=data.records.classes, model=settings.model_dump(include=set(ModelSettings.model_fields))

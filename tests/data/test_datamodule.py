@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from locnet.config.schema import CsvSettings
 from locnet.data.augment import Augment
-from locnet.data.datamodule import LabelledImagesModule, read_records, worker_count
+from locnet.data.datamodule import LabelledImagesModule, read_records
 from locnet.errors import DataError
 
 Manifest = Callable[..., Path]
@@ -165,13 +165,3 @@ def test_unreadable_image_is_one_line_from_worker_processes_too(
         list(module(root, num_workers=workers).train_dataloader())
     assert str(error.value).startswith(f"{root}/images/002.png: is not an image")
     assert "\n" not in str(error.value)
-
-
-def test_worker_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("locnet.data.datamodule._cores", lambda: list(range(6)))
-    assert worker_count(3) == 3
-    assert worker_count("auto") == 5
-    assert worker_count("auto", processes=2) == 2
-    assert worker_count("auto", processes=8) == 0
-    monkeypatch.setattr("locnet.data.datamodule._cores", lambda: list(range(64)))
-    assert worker_count("auto") == 8

@@ -133,22 +133,27 @@ class SplitSettings(Settings):
         return self
 
 
-class StreetsSettings(Settings):
+class ServedSettings(Settings):
+    """What all of `data` have in common: how images are served."""
+
+    batch_size: Positive
+    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    resize: Literal["squash", "letterbox"]
+    cache: Literal["none", "disk", "ram"] = "none"  # checkpoints of before it existed do not name it
+
+
+class StreetsSettings(ServedSettings):
     """`data=streets`: scenes that locnet draws itself."""
 
     name: Literal["streets"]
-    cache: str
     seed: int
     size: Annotated[int, Field(ge=32, le=1024)]
     train: Positive
     val: Positive
     test: Positive
-    batch_size: Positive
-    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
-    resize: Literal["squash", "letterbox"]
 
 
-class CsvSettings(Settings):
+class CsvSettings(ServedSettings):
     """`data=csv`: a manifest folder."""
 
     name: Literal["csv"]
@@ -156,9 +161,6 @@ class CsvSettings(Settings):
     annotations: str
     classes: list[str] | None
     split: SplitSettings
-    batch_size: Positive
-    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
-    resize: Literal["squash", "letterbox"]
 
 
 DataSettings = Annotated[StreetsSettings | CsvSettings, Field(discriminator="name")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,18 @@ from torch.utils.data import DataLoader
 
 from locnet.config.schema import CsvSettings, DataSettings, StreetsSettings
 from locnet.data.augment import Augment
+from locnet.data.cache import CachedImages, cached, keep_for
 from locnet.data.dataset import LabelledImages, Sample
 from locnet.data.readers.csv import read_csv
 from locnet.data.records import SPLITS, Records
 from locnet.data.resize import ResizeMode
 from locnet.data.samplers import ExactSampler, TrainSampler
+from locnet.data.sources import ImageFiles, ImageSource
 from locnet.data.streets import generate
+from locnet.data.workers import cores, worker_count
 from locnet.errors import DataError
 
 log = logging.getLogger(__name__)
-
-_MOST_WORKERS = 8
 
 
 class LabelledImagesModule(pl.LightningDataModule):
@@ -37,6 +37,7 @@ class LabelledImagesModule(pl.LightningDataModule):
         seed: int = 0,
         classes: tuple[str, ...] | None = None,
         resize: ResizeMode | None = None,
+        cache_dir: str | Path | None = None,
     ) -> None:
         """Keep the settings; nothing is opened yet.
 
@@ -47,12 +48,15 @@ class LabelledImagesModule(pl.LightningDataModule):
             seed: of the training order and the augmentation.
             classes: names that a trained model has, in its order; None takes those of the data.
             resize: how a trained model's images meet its input; None takes what `data` says.
+            cache_dir: of drawn scenes and decoded images; not needed where the settings ask for neither.
         """
         super().__init__()
         self.data, self.augment, self.seed, self.classes = data, augment, seed, classes
         self.image_size = image_size
         self.resize: ResizeMode = resize or data.resize
+        self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser().absolute()
         self._records: Records | None = None
+        self._cached: dict[tuple[str, bool], CachedImages] = {}
 
     @property
     def records(self) -> Records:
@@ -62,7 +66,7 @@ class LabelledImagesModule(pl.LightningDataModule):
             DataError: the labels cannot be used.
         """
         if self._records is None:
-            self._records = read_records(self.data, self.classes)
+            self._records = read_records(self.data, self.classes, self.cache_dir)
         return self._records
 
     def dataset(self, split: str, *, augmented: bool = False) -> LabelledImages:
@@ -78,7 +82,26 @@ class LabelledImagesModule(pl.LightningDataModule):
             raise DataError(f"data: the split {split} of {self.records.root} has no images ({rest})")
         height, width = self.image_size
         augment = self.augment if augmented else None
-        return LabelledImages(records, height=height, width=width, resize=self.resize, augment=augment)
+        source = self._source(split, records, augment)
+        return LabelledImages(records, height=height, width=width, resize=self.resize, augment=augment, source=source)
+
+    def _source(self, split: str, records: Records, augment: Augment | None) -> ImageSource:
+        """Where the images of a split come from."""
+        source = ImageFiles(records)
+        if self.data.cache == "none":
+            return source
+        key = (split, augment is not None)
+        if key not in self._cached:
+            self._cached[key] = cached(
+                source,
+                name=f"{records.root} {split}",
+                sizes=records.sizes,
+                keep=keep_for(self.image_size, self.resize, augment),
+                where=self.data.cache,
+                folder=_needed(self.cache_dir),
+                workers=worker_count("auto"),
+            )
+        return self._cached[key]
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled, augmented, whole batches only."""
@@ -129,21 +152,21 @@ class LabelledImagesModule(pl.LightningDataModule):
         )
 
 
-def read_records(data: DataSettings, classes: tuple[str, ...] | None = None) -> Records:
-    """The labels that the settings name.
+def read_records(data: DataSettings, classes: tuple[str, ...] | None = None, cache_dir: Path | None = None) -> Records:
+    """The labels that the settings name; drawn scenes lie in `cache_dir`.
 
     Raises:
         DataError: they cannot be used.
     """
     if isinstance(data, StreetsSettings):
         root = generate(
-            Path(data.cache).expanduser(),
+            _needed(cache_dir),
             seed=data.seed,
             size=data.size,
             train=data.train,
             val=data.val,
             test=data.test,
-            workers=len(_cores()),
+            workers=len(cores()),
         )
         return read_csv(root, classes=classes)
     assert isinstance(data, CsvSettings)
@@ -157,14 +180,7 @@ def read_records(data: DataSettings, classes: tuple[str, ...] | None = None) -> 
     )
 
 
-def worker_count(setting: int | str, processes: int = 1) -> int:
-    """Loader workers of one process: `auto` shares out the cores and keeps one for the process itself."""
-    if isinstance(setting, int):
-        return setting
-    return max(0, min(_MOST_WORKERS, len(_cores()) // max(processes, 1) - 1))
-
-
-def _cores() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
+def _needed(cache_dir: Path | None) -> Path:
+    if cache_dir is None:
+        raise ValueError("these data settings need a cache_dir")
+    return cache_dir

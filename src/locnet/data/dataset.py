@@ -10,11 +10,10 @@ from torch.utils.data import Dataset
 
 from locnet import target
 from locnet.data.augment import Augment
-from locnet.data.images import load_image
 from locnet.data.records import Records
 from locnet.data.resize import ResizeMode, fit
 from locnet.data.samplers import Draw
-from locnet.errors import DataError
+from locnet.data.sources import ImageFiles, ImageSource
 
 
 class Sample(TypedDict):
@@ -29,26 +28,31 @@ class Sample(TypedDict):
     index: Tensor  # () int64, row of the data set
 
 
-class ImageError(DataError):
-    """An image of a data set cannot be read.
-
-    From a loader's worker process torch hands an error over as its type, called with a whole traceback as
-    text (torch 2.14, `ExceptionWrapper` in _utils.py); what was said is in the last line.
-    """
-
-    def __init__(self, message: str) -> None:
-        last = message.strip().rpartition("\n")[2]
-        super().__init__(last.removeprefix(f"{__name__}.{type(self).__name__}: "))
-
-
 class LabelledImages(Dataset[Sample]):
     """The images of one split, resized to the network's input, augmented where the draw carries a seed."""
 
     def __init__(
-        self, records: Records, *, height: int, width: int, resize: ResizeMode, augment: Augment | None = None
+        self,
+        records: Records,
+        *,
+        height: int,
+        width: int,
+        resize: ResizeMode,
+        augment: Augment | None = None,
+        source: ImageSource | None = None,
     ) -> None:
-        """Serve `records` at `height` x `width` pixels; without `augment`, images come as they are."""
+        """Serve `records` at `height` x `width` pixels.
+
+        Args:
+            records: the labels.
+            height: of the network input, pixels.
+            width: of the network input, pixels.
+            resize: how images meet it.
+            augment: without it, images come as they are.
+            source: of the images; None reads the files that the records name.
+        """
         self.records = records
+        self.source = source or ImageFiles(records)
         self.height, self.width, self.resize = height, width, resize
         self.augment = augment
 
@@ -65,10 +69,7 @@ class LabelledImages(Dataset[Sample]):
         records, index = self.records, draw.index
         side = max(self.height, self.width)
         wanted = self.augment.source_side(side) if self.augment is not None else side
-        try:
-            loaded = load_image(records.path(index), at_least=wanted)
-        except DataError as error:
-            raise ImageError(str(error)) from error
+        loaded = self.source.load(index, wanted)
         label = int(records.labels[index])
         truth = torch.from_numpy(records.boxes[index])
         box: Tensor | None = truth.float() if label >= 0 else None

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
+from typing import IO, Any, Literal, Protocol
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -29,6 +30,45 @@ _SIDES_SWAPPED = (5, 6, 7, 8)
 _WIDTH_TAG, _HEIGHT_TAG = 256, 257  # of a TIFF file, before its orientation
 
 
+class ImageError(DataError):
+    """An image cannot be read.
+
+    From a loader's worker process torch hands an error over as its type, called with a whole traceback as
+    text (torch 2.14, `ExceptionWrapper` in _utils.py); what was said is in the last line.
+    """
+
+    def __init__(self, message: str) -> None:
+        last = message.strip().rpartition("\n")[2]
+        super().__init__(last.removeprefix(f"{__name__}.{type(self).__name__}: "))
+
+
+class Openable(Protocol):
+    """What an image is read from: a `Path`, or an `Encoded` image in memory. As text it names itself."""
+
+    def open(self, mode: Literal["rb"]) -> IO[Any]:
+        """Its bytes, from the first on."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An image file that is in memory already.
+
+    Attributes:
+        name: for messages.
+        content: the bytes of the file.
+    """
+
+    name: str
+    content: bytes
+
+    def open(self, mode: Literal["rb"]) -> IO[bytes]:
+        """Its bytes, from the first on."""
+        return BytesIO(self.content)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 @dataclass(frozen=True)
 class LoadedImage:
     """A decoded image and the size that its labels speak of.
@@ -44,14 +84,14 @@ class LoadedImage:
     width: int
 
 
-def load_image(path: Path, at_least: int | None = None) -> LoadedImage:
+def load_image(path: Openable, at_least: int | None = None) -> LoadedImage:
     """Decode an image file: upright (EXIF orientation applied), RGB, first frame.
 
     Transparency is laid over `TRANSPARENT_OVER`. 16-bit grey is scaled from 0..65535, and other wide types as
     `_wide_to_grey` says. Colour profiles are ignored: numbers are taken as they stand.
 
     Args:
-        path: of the file.
+        path: of the file; or the file's bytes (`Encoded`).
         at_least: both sides of the decoded image stay at least this many pixels, where the file has them; a
             JPEG two, four or eight times larger is decoded at 1/2, 1/4 or 1/8 of its size, much faster.
             That moves its right and lower edge by half a pixel of the smaller image at most.
@@ -60,7 +100,7 @@ def load_image(path: Path, at_least: int | None = None) -> LoadedImage:
         The image and its full upright size.
 
     Raises:
-        DataError: the file is missing, empty, truncated, too large, or no image.
+        ImageError: the file is missing, empty, truncated, too large, or no image.
     """
     with _opened(path) as image:
         width, height = image.size
@@ -80,7 +120,7 @@ def load_image(path: Path, at_least: int | None = None) -> LoadedImage:
         return LoadedImage(rgb, height, width)
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Openable) -> tuple[int, int]:
     """Size of the upright image, read from the file's header without decoding pixels.
 
     Args:
@@ -90,7 +130,7 @@ def image_size(path: Path) -> tuple[int, int]:
         Height and width in pixels, the same that `load_image` gives.
 
     Raises:
-        DataError: the file is missing, empty, too large, or no image. Truncated pixels are not noticed.
+        ImageError: the file is missing, empty, too large, or no image. Truncated pixels are not noticed.
     """
     with _opened(path) as image:
         width, height = image.size
@@ -106,17 +146,17 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The file as a Pillow image; whatever goes wrong inside the block leaves as a DataError."""
+def _opened(path: Openable) -> Iterator[Image.Image]:
+    """The file as a Pillow image; whatever goes wrong inside the block leaves as an ImageError."""
     try:
         with path.open("rb") as stream, Image.open(stream) as image:
             yield image
     except Exception as error:
         # Decoders raise nearly anything for damaged files: OSError, SyntaxError, ValueError, struct.error.
-        raise DataError(_explain(path, error)) from error
+        raise ImageError(_explain(path, error)) from error
 
 
-def _explain(path: Path, error: Exception) -> str:
+def _explain(path: Openable, error: Exception) -> str:
     """One line: the file, what is wrong with it, and the way out."""
     if isinstance(error, FileNotFoundError):
         return f"{path}: no such image; check the file name in the labels and data.root"
@@ -129,7 +169,7 @@ def _explain(path: Path, error: Exception) -> str:
     return f"{path}: {_explain_content(path, error)}"
 
 
-def _explain_content(path: Path, error: Exception) -> str:
+def _explain_content(path: Openable, error: Exception) -> str:
     """What the first bytes of an undecodable file give away."""
     with path.open("rb") as stream:
         head = stream.read(256)
@@ -158,7 +198,7 @@ def _orientation(image: Image.Image, *, header_only: bool = False) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _has_late_metadata(path: Path) -> bool:
+def _has_late_metadata(path: Openable) -> bool:
     """Whether a PNG file has text or EXIF chunks behind its pixels; hops from chunk to chunk."""
     with path.open("rb") as stream:
         stream.seek(8)

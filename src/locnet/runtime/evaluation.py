@@ -41,6 +41,7 @@ def evaluate(job: Job) -> JobResult:
         image_size=module.model.image_size,
         classes=module.classes,
         resize=cast(ResizeMode, module.resize),
+        cache_dir=settings.paths.cache,
     )
     data.dataset(settings.split)  # labels that cannot be used leave no run directory behind
     claim(job.run_dir, job.config, job.overrides)

@@ -20,7 +20,8 @@ from locnet.config.check import check
 from locnet.config.instantiate import build
 from locnet.config.schema import ModelSettings, TrainSettings
 from locnet.data.augment.settings import build_augment
-from locnet.data.datamodule import LabelledImagesModule, worker_count
+from locnet.data.datamodule import LabelledImagesModule
+from locnet.data.workers import worker_count
 from locnet.models.backbone import check_name, image_size
 from locnet.module import LocalizerModule
 from locnet.optim import check_optimizer
@@ -115,16 +116,18 @@ def _data(settings: TrainSettings) -> LabelledImagesModule:
     """The data module, at the size that the backbone takes."""
     size = image_size(settings.backbone.name, settings.backbone.image_size)
     return LabelledImagesModule(
-        settings.data, image_size=size, augment=build_augment(settings.augment), seed=settings.seed
+        settings.data,
+        image_size=size,
+        augment=build_augment(settings.augment),
+        seed=settings.seed,
+        cache_dir=settings.paths.cache,
     )
 
 
 def _module(settings: TrainSettings, data: LabelledImagesModule) -> LocalizerModule:
     """The network and all that it learns with."""
-    where = {key: getattr(settings.data, key, None) for key in ("root", "cache")}
-    found_from_anywhere = {
-        key: str(Path(value).expanduser().absolute()) for key, value in where.items() if value is not None
-    }
+    root = getattr(settings.data, "root", None)
+    found_from_anywhere = {} if root is None else {"root": str(Path(root).expanduser().absolute())}
     return LocalizerModule(
         classes=data.records.classes,
         model=settings.model_dump(include=set(ModelSettings.model_fields)),

@@ -22,9 +22,9 @@ from locnet.answer import read_off
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
 from locnet.config.schema import PredictSettings
-from locnet.data.datamodule import worker_count
 from locnet.data.images import load_image
 from locnet.data.resize import ResizeMode, fit
+from locnet.data.workers import worker_count
 from locnet.errors import ConfigError, DataError
 from locnet.module import LocalizerModule
 from locnet.report.overlay import annotate

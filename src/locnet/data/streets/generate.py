@@ -7,20 +7,15 @@ import hashlib
 import json
 import os
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from locnet.data.progress import with_progress
 from locnet.data.streets.crew import Crew
 from locnet.data.streets.manifest import HEADER, Row, file_name
 from locnet.data.streets.scene import SMALLEST_SIZE, SPLITS, VERSION
 from locnet.errors import ConfigError
-
-_PLAIN_STEPS = 5  # lines of progress where there is no terminal
 
 
 def generate(cache: Path, *, seed: int, size: int, train: int, val: int, test: int, workers: int) -> Path:
@@ -94,24 +89,10 @@ def _draw(folder: Path, seed: int, size: int, counts: dict[str, int], workers: i
     items = [(split, index) for split in SPLITS for index in range(counts[split])]
     rows: dict[str, Row] = {}
     with Crew(folder, seed, size, items, workers) as crew:
-        for row in _with_progress(crew.rows(), len(items), size):
+        title = f"drawing {len(items)} street scenes of {size}x{size}"
+        for row in with_progress(crew.rows(), len(items), title, note="once; they are cached"):
             rows[row[0]] = row
     with (folder / "annotations.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
         writer.writerows(rows[file_name(split, index)] for split, index in items)
-
-
-def _with_progress(rows: Iterator[Row], total: int, size: int) -> Iterator[Row]:
-    title = f"drawing {total} street scenes of {size}x{size}"
-    if not sys.stderr.isatty():
-        steps = {total * step // _PLAIN_STEPS for step in range(1, _PLAIN_STEPS + 1)}
-        sys.stderr.write(f"{title} (once; they are cached)\n")
-        for done, row in enumerate(rows, start=1):
-            yield row
-            if done in steps:
-                sys.stderr.write(f"{title}: {done}/{total}\n")
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(rows, total=total, description=title)

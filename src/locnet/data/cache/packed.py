@@ -1,0 +1,146 @@
+"""One file of decoded images: the pixels one after another, an index of them, and a trailer that finds it.
+
+pixels of image 0, pixels of image 1, ...   (height, width, 3) uint8, RGB
+index                                        one `INDEX` entry an image
+trailer                                      where the index lies and its checksum; written last
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+INDEX = np.dtype(
+    [
+        ("offset", "<i8"),
+        ("height", "<i4"),  # of the pixels kept here
+        ("width", "<i4"),
+        ("full_height", "<i4"),  # of the image in its file
+        ("full_width", "<i4"),
+        ("crc", "<u4"),  # of the pixels
+    ]
+)
+_TRAILER = struct.Struct("<8sqqI")  # magic, number of images, offset of the index, checksum of the index
+_MAGIC = b"locnet1\n"
+_CHECKED_BYTES = 2**31  # of pixels that opening compares with their checksums; of more, an even sample
+
+
+class TornError(Exception):
+    """The file is not what was once written; the text says how one sees it."""
+
+
+class PackedWriter:
+    """Writes images one after another; `close` makes it a whole file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Write to an open, empty file."""
+        self._file = file
+        self._entries: list[tuple[int, int, int, int, int, int]] = []
+        self._offset = 0
+
+    def add(self, pixels: Pixels, full_height: int, full_width: int) -> None:
+        """Append one image, `(height, width, 3)` uint8, and the size it has in its own file."""
+        content = np.ascontiguousarray(pixels)
+        height, width, _ = content.shape
+        self._file.write(content.data)
+        self._entries.append((self._offset, height, width, full_height, full_width, zlib.crc32(content.data)))
+        self._offset += content.nbytes
+
+    def close(self) -> None:
+        """Append index and trailer."""
+        index = np.array(self._entries, dtype=INDEX).tobytes()
+        self._file.write(index)
+        self._file.write(_TRAILER.pack(_MAGIC, len(self._entries), self._offset, zlib.crc32(index)))
+
+
+class PackedImages:
+    """Reads such a file. Copies for worker processes share its pages in memory, whatever the start method."""
+
+    def __init__(self, path: Path) -> None:
+        """Map the file.
+
+        Raises:
+            TornError: it is cut short, or its index is damaged.
+            FileNotFoundError: there is none.
+        """
+        self.path = path
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            if size < _TRAILER.size:
+                raise TornError(f"{size} bytes are too few")
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        magic, count, start, crc = _TRAILER.unpack(self._map[size - _TRAILER.size :])
+        if magic != _MAGIC or count < 0 or start < 0 or start + count * INDEX.itemsize + _TRAILER.size != size:
+            raise TornError("the end is missing")
+        # a copy, small beside the pixels, so that nothing holds on to the map
+        self._index = np.frombuffer(self._map, dtype=INDEX, count=count, offset=start).copy()
+        if zlib.crc32(self._index.tobytes()) != crc:
+            raise TornError("the index is damaged")
+        self._last = (0, 0)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]  # what pickle cannot carry is opened again
+
+    def pixels(self, row: int) -> Pixels:
+        """`(height, width, 3)` uint8, RGB: a read-only view of the file, no copy.
+
+        The pages of the image before leave this process's memory (not the system's page cache), so that the
+        process does not seem to grow by every image that it has ever touched.
+        """
+        entry = self._index[row]
+        start, height, width = int(entry["offset"]), int(entry["height"]), int(entry["width"])
+        length = height * width * 3
+        self._forget()
+        self._last = (start, length)
+        view: Pixels = np.frombuffer(self._map, dtype=np.uint8, count=length, offset=start)
+        return view.reshape(height, width, 3)
+
+    def full_size(self, row: int) -> tuple[int, int]:
+        """Height and width of the upright image in its own file."""
+        entry = self._index[row]
+        return int(entry["full_height"]), int(entry["full_width"])
+
+    def check(self, count: int) -> None:
+        """Compare pixels with their checksums: all of them in a small file, an even sample in a large one.
+
+        Args:
+            count: how many images there should be.
+
+        Raises:
+            TornError: some differ.
+        """
+        if len(self) != count:
+            raise TornError(f"it holds {len(self)} images, not {count}")
+        sizes = self._index["height"].astype(np.int64) * self._index["width"] * 3
+        share = min(1.0, _CHECKED_BYTES / max(int(sizes.sum()), 1))
+        for row in self._sample(share):
+            pixels = self.pixels(row)
+            if zlib.crc32(pixels.reshape(-1).data) != int(self._index[row]["crc"]):
+                raise TornError(f"image {row} is damaged")
+        self._forget()
+
+    def _sample(self, share: float) -> Iterable[int]:
+        wanted = max(round(len(self) * share), min(len(self), 2))
+        rows: list[int] = np.unique(np.linspace(0, len(self) - 1, wanted).round().astype(int)).tolist()
+        return rows if len(self) else []
+
+    def _forget(self) -> None:
+        start, length = self._last
+        if length and hasattr(self._map, "madvise"):  # not on Windows
+            first = start // mmap.PAGESIZE * mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_DONTNEED, first, start + length - first)

@@ -1,0 +1,57 @@
+"""Where the images of a data set's rows come from: files, shards, or a cache of either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from locnet.data.images import ImageError, LoadedImage, load_image
+from locnet.data.records import Records
+
+
+class ImageSource(Protocol):
+    """Gives the image of a row. It travels to worker processes, whatever their start method."""
+
+    def load(self, row: int, at_least: int | None = None) -> LoadedImage:
+        """The upright RGB image of a row.
+
+        Args:
+            row: of the data set.
+            at_least: as `load_image` has it.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+
+
+class OriginalSource(ImageSource, Protocol):
+    """A source that a cache can be made of."""
+
+    def stamps(self) -> Iterator[str]:
+        """One text a row that changes with the content of its image, without reading that.
+
+        Raises:
+            ImageError: an image is missing.
+        """
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The files that the labels name."""
+
+    records: Records
+
+    def load(self, row: int, at_least: int | None = None) -> LoadedImage:
+        """The image of a row; see `ImageSource`."""
+        return load_image(self.records.path(row), at_least)
+
+    def stamps(self) -> Iterator[str]:
+        """Name, size and time of last change."""
+        for row in range(len(self.records)):
+            path = self.records.path(row)
+            try:
+                status = path.stat()
+            except OSError as error:
+                raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+            yield f"{path}\0{status.st_size}\0{status.st_mtime_ns}"
