@@ -223,7 +223,7 @@ class TrainSettings(ModelSettings):
     seed: Annotated[int, Field(ge=0)]
     monitor: str
     compile: bool
-    channels_last: bool
+    channels_last: bool | Literal["auto"]
     resume: str | None
     init_from: str | None
     name: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,9 @@ class LabelledImagesModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled, augmented, whole batches only."""
         dataset = self.dataset("train", augmented=True)
-        sampler = TrainSampler(len(dataset), seed=self.seed, rank=self._rank, world=self._world)
+        sampler = TrainSampler(
+            len(dataset), seed=self.seed, rank=self._rank, world=self._world, plain_from=self._plain_from
+        )
         if len(sampler) < self.data.batch_size:
             raise DataError(
                 f"data.batch_size={self.data.batch_size} is more than the {len(sampler)} training images of a process"
@@ -137,6 +140,14 @@ class LabelledImagesModule(pl.LightningDataModule):
     @property
     def _world(self) -> int:
         return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def _plain_from(self) -> float:
+        """The epoch from which on mosaics are left out."""
+        epochs = self.trainer.max_epochs if self.trainer else None
+        if self.augment is None or not epochs or epochs < 0:
+            return math.inf
+        return epochs - self.augment.plain_epochs
 
     def _loader(self, dataset: LabelledImages, sampler: Any, *, drop_last: bool = False) -> DataLoader[Sample]:
         local = getattr(self.trainer, "num_devices", 1) if self.trainer else 1

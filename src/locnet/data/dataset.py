@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from locnet import target
 from locnet.data.augment import Augment
+from locnet.data.augment.mosaic import Tile, draw_tiles
+from locnet.data.augment.windows import chance
+from locnet.data.images import LoadedImage
 from locnet.data.records import Records
 from locnet.data.resize import ResizeMode, fit
 from locnet.data.samplers import Draw
@@ -55,6 +60,7 @@ class LabelledImages(Dataset[Sample]):
         self.source = source or ImageFiles(records)
         self.height, self.width, self.resize = height, width, resize
         self.augment = augment
+        self.backgrounds = np.flatnonzero(records.labels < 0)  # what the other tiles of a mosaic show
 
     def __len__(self) -> int:
         return len(self.records)
@@ -67,16 +73,14 @@ class LabelledImages(Dataset[Sample]):
         """
         draw = Draw(draw, None) if isinstance(draw, int) else draw
         records, index = self.records, draw.index
-        side = max(self.height, self.width)
-        wanted = self.augment.source_side(side) if self.augment is not None else side
-        loaded = self.source.load(index, wanted)
+        loaded = self._load(index)
         label = int(records.labels[index])
         truth = torch.from_numpy(records.boxes[index])
         box: Tensor | None = truth.float() if label >= 0 else None
         placement = torch.tensor((0.0, 0.0, 1.0, 1.0))
         if self.augment is not None and draw.seed is not None:
             generator = torch.Generator().manual_seed(draw.seed)
-            image, box = self.augment(loaded.image, box, self.height, self.width, self.resize, generator)
+            image, box = self._augmented(self.augment, loaded.image, box, generator, plain=draw.plain)
             label = label if box is not None else -1  # a crop without the object is background, on purpose
         else:
             image, where = fit(loaded.image, self.height, self.width, self.resize)
@@ -93,3 +97,37 @@ class LabelledImages(Dataset[Sample]):
             size=torch.tensor((loaded.height, loaded.width)),
             index=torch.tensor(index),
         )
+
+    def _load(self, index: int) -> LoadedImage:
+        """The image of a row, as large as it is needed."""
+        side = max(self.height, self.width)
+        wanted = self.augment.source_side(side) if self.augment is not None else side
+        return self.source.load(index, wanted)
+
+    def _augmented(
+        self, augment: Augment, image: Image.Image, box: Tensor | None, generator: torch.Generator, *, plain: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """A random variant of an image, alone or in a mosaic with background images of the same split."""
+        height, width = self.height, self.width
+        if plain or not len(self.backgrounds) or not chance(generator, augment.mosaic):
+            return augment(image, box, height, width, self.resize, generator)
+        pixels = torch.empty(3, height, width, dtype=torch.uint8)
+        tiles = draw_tiles(generator, width, height)
+        for number, (left, top, right, bottom) in enumerate(tiles):
+            own = number == 0
+            shown = image if own else self._load(self._any_background(generator)).image
+            tile, in_tile = augment(shown, box if own else None, bottom - top, right - left, "squash", generator)
+            pixels[:, top:bottom, left:right] = tile
+            if own:
+                box = None if in_tile is None else _from_tile(in_tile, tiles[0], height, width)
+        return pixels, box
+
+    def _any_background(self, generator: torch.Generator) -> int:
+        return int(self.backgrounds[int(torch.randint(len(self.backgrounds), (), generator=generator))])
+
+
+def _from_tile(box: Tensor, tile: Tile, height: int, width: int) -> Tensor:
+    """A box `(4,)`, xyxy in fractions of a tile, in fractions of the whole input."""
+    left, top, right, bottom = tile
+    scale = box.new_tensor((right - left, bottom - top) * 2)
+    return (box * scale + box.new_tensor((left, top) * 2)) / box.new_tensor((width, height) * 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,10 +16,12 @@ class Draw(NamedTuple):
     Attributes:
         index: row of the data set.
         seed: seed of its augmentation; None for evaluation.
+        plain: training is about to end: no mosaics any more.
     """
 
     index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here
     seed: int | None
+    plain: bool = False
 
 
 class TrainSampler(Sampler[Draw]):
@@ -28,9 +31,13 @@ class TrainSampler(Sampler[Draw]):
     of workers. What does not deal out evenly is left for another epoch's order.
     """
 
-    def __init__(self, size: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
-        """Deal `size` samples out to `world` processes, of which this is number `rank`."""
+    def __init__(self, size: int, *, seed: int, rank: int = 0, world: int = 1, plain_from: float = math.inf) -> None:
+        """Deal `size` samples out to `world` processes, of which this is number `rank`.
+
+        Draws are `plain` from epoch `plain_from` on.
+        """
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
+        self.plain_from = plain_from
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -44,7 +51,7 @@ class TrainSampler(Sampler[Draw]):
         generator = torch.Generator().manual_seed(_mix(self.seed, self.epoch))
         order = torch.randperm(self.size, generator=generator).tolist()
         for index in order[: len(self) * self.world][self.rank :: self.world]:
-            yield Draw(index, _mix(self.seed, self.epoch, index))
+            yield Draw(index, _mix(self.seed, self.epoch, index), self.epoch >= self.plain_from)
 
 
 class ExactSampler(Sampler[Draw]):

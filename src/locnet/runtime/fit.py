@@ -23,6 +23,7 @@ from locnet.data.augment.settings import build_augment
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.workers import worker_count
 from locnet.models.backbone import check_name, image_size
+from locnet.models.memory import prefers_channels_last
 from locnet.module import LocalizerModule
 from locnet.optim import check_optimizer
 from locnet.runtime import loggers as run_loggers
@@ -62,7 +63,7 @@ def fit(job: Job) -> JobResult:
             if start is not None:
                 used, total = init_from(module, start)
                 log.info("init_from=%s: %d of %d tensors fit", settings.init_from, used, total)
-            if settings.channels_last:
+            if _channels_last(settings, module, trainer):
                 module.model.to(memory_format=torch.channels_last)
             if settings.compile:
                 module.model.compile()  # in place: names in checkpoints stay as they are (Lightning #17415)
@@ -134,6 +135,12 @@ def _module(settings: TrainSettings, data: LabelledImagesModule) -> LocalizerMod
         resize=settings.data.resize,
         data=settings.data.model_dump() | found_from_anywhere,
     )
+
+
+def _channels_last(settings: TrainSettings, module: LocalizerModule, trainer: pl.Trainer) -> bool:
+    if settings.channels_last == "auto":
+        return prefers_channels_last(module.model, trainer.strategy.root_device.type)
+    return settings.channels_last
 
 
 def _run_name(job: Job) -> str:

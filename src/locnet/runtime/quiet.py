@@ -17,6 +17,7 @@ _MESSAGES = (
     ".*Detected call of `lr_scheduler.step\\(\\)` before.*",  # Lightning's order under gradient scaling
     ".*isinstance\\(treespec, LeafSpec\\).*",  # torch's own deprecation, raised inside Lightning 2.6
     ".*Found .* module\\(s\\) in eval mode.*",  # backbone.freeze=true keeps its statistics on purpose
+    ".*`srun` command is available.*",  # a single process on a login node is a choice
     ".*Experiment logs directory .* exists and is not empty.*",  # logger=csv on resume
 )
 _CHATTY = ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric")

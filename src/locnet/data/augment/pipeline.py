@@ -57,6 +57,8 @@ RANGES = {
     "erase": (0, 1),
     "erase_area": (_ERASE_LEAST_AREA, 1),
     "erase_object": (0, 1),
+    "mosaic": (0, 1),
+    "plain_epochs": (0, 1_000_000),
 }
 """Least and greatest value of every setting of `Augment`, both allowed."""
 
@@ -90,6 +92,10 @@ class Augment:
         erase: probability of painting a rectangle over in a random colour, 0 to 1.
         erase_area: its greatest area as a share of the visible image, 0.02 to 1.
         erase_object: greatest share of the object's box that it may cover, 0 to 1.
+        mosaic: probability of showing the image in one tile among tiles of background images, 0 to 1 (see
+            `locnet.data.augment.mosaic`); the data set has to have background images for it.
+        plain_epochs: the last so many epochs of training go without mosaics, so that training ends on whole
+            images (as in YOLOX, Ge et al., 2021).
 
     Raises:
         ConfigError: a setting is out of its range.
@@ -116,6 +122,8 @@ class Augment:
     erase: float = 0.2
     erase_area: float = 0.15
     erase_object: float = 0.3
+    mosaic: float = 0.0
+    plain_epochs: float = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
