@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from locnet.losses.cells import cells_loss, focal_loss, heat_target, inside
+from locnet.losses.cells import cells_loss, distribution_loss, focal_loss, heat_target, inside
 from locnet.models.heads import Cells
 from locnet.models.heads.grid import cell_centres
 
@@ -103,3 +103,31 @@ def test_the_box_loss_is_a_mean_over_objects_not_images() -> None:
     truth = torch.tensor([[0.1, 0.1, 0.6, 0.6]]).repeat(3, 1)
     mixed = cells_loss(twice, truth, torch.tensor([True, False, True]), "giou")["cells_box"]
     assert float(mixed.detach()) == pytest.approx(float(one.detach()))
+
+
+@given(st.floats(0, 1, width=32), st.integers(1, 20))
+def test_the_distribution_loss_is_least_for_the_two_places_beside_the_distance(distance: float, bins: int) -> None:
+    place = distance * bins
+    below = min(int(place), bins - 1)
+    share = place - below
+    wanted = torch.zeros(bins + 1)
+    wanted[below], wanted[below + 1] = 1 - share, share
+    best = wanted.clamp(min=1e-6).log()
+    least = distribution_loss(best, torch.tensor(distance))
+    entropy = -(wanted * best).sum()
+    assert float(least) == pytest.approx(float(entropy), abs=1e-3)
+    other = torch.randn(bins + 1, generator=torch.Generator().manual_seed(bins))
+    assert float(distribution_loss(other, torch.tensor(distance))) >= float(least) - 1e-3
+
+
+def test_distributions_of_background_get_no_gradient() -> None:
+    logits = torch.randn(2, 4, 4, 9, requires_grad=True)
+    centres = cell_centres(2, 2)
+    boxes = centres.expand(2, 4, 2).repeat(1, 1, 2)
+    cells = Cells(heat=torch.zeros(2, 4), boxes=boxes, centres=centres, distances=logits)
+    box = torch.tensor([[0.1, 0.2, 0.6, 0.7]]).expand(2, 4)
+    losses = cells_loss(cells, box, torch.tensor([True, False]), "giou")
+    losses["cells_edges"].backward()
+    assert logits.grad is not None
+    assert float(logits.grad[0].abs().sum()) > 0
+    assert float(logits.grad[1].abs().sum()) == 0

@@ -49,6 +49,56 @@ def test_the_grids_box_is_that_of_the_hottest_cell_when_it_is_sure() -> None:
     )
 
 
+@pytest.mark.parametrize("edge_attention", [False, True])
+def test_the_local_read_off_listens_to_nobody_outside_the_peaks_box(edge_attention: bool) -> None:
+    head = GridHead([8], 3, width=16, edge_attention=edge_attention).eval()
+    with torch.no_grad():
+        head.cells.weight.normal_()
+    output = head(maps(9))
+    cells = output.cells
+    assert cells is not None
+    for row in range(2):
+        peak = int(cells.heat[row].argmax())
+        left, top, right, bottom = cells.boxes[row, peak].tolist()
+        x, y = cells.centres.unbind(-1)
+        asked = (x > left) & (x < right) & (y > top) & (y < bottom)
+        asked[peak] = True
+        assert 1 <= int(asked.sum()) < len(asked)
+        box = target.split(output.y).box[row]
+        low, high = cells.boxes[row, asked].amin(0), cells.boxes[row, asked].amax(0)
+        assert bool(((box >= low - 1e-5) & (box <= high + 1e-5)).all())
+        if not edge_attention:
+            weights = (cells.heat[row, asked] * head.sharpness.exp()).softmax(-1)
+            torch.testing.assert_close(box, (weights[:, None] * cells.boxes[row, asked]).sum(0))
+
+
+def test_each_edge_is_read_off_with_an_attention_of_its_own() -> None:
+    head = GridHead([8], 3, width=16, read_off="global").eval()
+    with torch.no_grad():
+        head.cells.weight.normal_()
+        head.cells.weight[0], head.cells.bias[0] = 0, 0  # the heat has no favourite
+    grid: list[torch.Tensor] = []
+    head.cells.register_forward_hook(lambda module, inputs, output: grid.append(output.flatten(2)))
+    output = head(maps(6))
+    assert output.cells is not None
+    for edge in range(4):
+        weights = grid[0][:, -4 + edge].softmax(-1)
+        expected = (weights * output.cells.boxes[..., edge]).sum(-1)
+        torch.testing.assert_close(target.split(output.y).box[:, edge], expected)
+
+
+def test_distances_as_distributions_start_like_single_numbers() -> None:
+    for bins in (0, 16):
+        head = GridHead([8], 3, width=16, bins=bins).eval()
+        with torch.no_grad():
+            head.cells.weight.zero_()
+        output = head(maps(5))
+        assert output.cells is not None
+        sides = output.cells.boxes[..., 2:] - output.cells.boxes[..., :2]
+        assert bool(((sides > 0.3) & (sides < 0.5)).all())
+        assert (output.cells.distances is None) == (bins == 0)
+
+
 def test_cell_centres_lie_row_by_row() -> None:
     assert cell_centres(1, 2).tolist() == [[0.25, 0.5], [0.75, 0.5]]
     assert cell_centres(2, 1).tolist() == [[0.5, 0.25], [0.5, 0.75]]

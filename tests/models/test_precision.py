@@ -30,7 +30,7 @@ def test_every_part_is_float32(name: str, settings: dict[str, str]) -> None:
 
 def test_the_grids_box_is_the_mean_of_its_cells_to_the_last_bits() -> None:
     torch.manual_seed(0)
-    head = GridHead([8, 8], 3, width=16).eval()
+    head = GridHead([8, 8], 3, width=16, read_off="global", edge_attention=False).eval()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = head(maps())
     assert output.cells is not None

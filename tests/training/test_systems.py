@@ -21,7 +21,8 @@ Settings = Callable[..., dict[str, Any]]
 
 LINEAR = {"name": "linear", "strides": [32], "activation": "none", "dropout": 0.0}
 SOFTMAX = {"name": "softmax_box", "strides": [32], "dropout": 0.0}
-GRID = {"name": "grid", "strides": [8, 16, 32], "width": 16, "depth": 1, "dropout": 0.0}
+GRID = {"name": "grid", "strides": [8, 16, 32], "width": 16, "depth": 1, "dropout": 0.0, "bins": 0}
+GRID |= {"read_off": "local", "edge_attention": True}
 SQUARED = {"name": "squared_error"}
 ENTROPY = {"name": "cross_entropy", "box_term": "smooth_l1", "label_smoothing": 0.0}
 PARTS = {"objectness": 1.0, "classes": 1.0, "box": 2.0, "l1": 1.0, "cells": 1.0}
@@ -31,6 +32,7 @@ SYSTEMS = {
     "softmax_box": (SOFTMAX, ENTROPY | {"box": 5.0}),
     "classic": (LINEAR, SQUARED),
     "default": (GRID, MULTIPART),
+    "grid-global": (GRID | {"read_off": "global", "edge_attention": False, "bins": 8}, MULTIPART),
     "grid-squared": (GRID, SQUARED),
 }
 BOX = {"iou", "gt_known_loc", "top1_loc", "max_box_acc_v2"}

@@ -64,6 +64,9 @@ class GridHeadSettings(Settings):
     strides: list[Positive]
     width: Annotated[int, Field(ge=8)]
     depth: Annotated[int, Field(ge=0, le=8)]
+    bins: Annotated[int, Field(ge=0, le=64)]
+    read_off: Literal["local", "global"]
+    edge_attention: bool
     dropout: Share
 
 

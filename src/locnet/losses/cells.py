@@ -10,6 +10,7 @@ from locnet.losses.base import mean_over_objects, where_object
 from locnet.losses.box import BoxTerm, box_term
 from locnet.models.heads import Cells
 
+_EDGES = 0.5  # beside the overlap term, as in Generalized Focal Loss (0.25 of it for each edge there)
 _SPREAD = 6.0  # the Gaussian's standard deviation is the object's side over this, as in CenterNet
 
 
@@ -62,6 +63,25 @@ def inside(box: Tensor, centres: Tensor, heat: Tensor) -> Tensor:
     return weights / weights.sum(-1, keepdim=True)
 
 
+def distribution_loss(logits: Tensor, distances: Tensor) -> Tensor:
+    """Distribution focal loss: cross-entropy against the two places beside the true distance (Li et al., 2020).
+
+    Args:
+        logits: `(..., N + 1)` float, over the places 0, 1/N, ..., 1.
+        distances: `(...)` float, the true distances; clipped to [0, 1].
+
+    Returns:
+        `(...)` float.
+    """
+    last = logits.shape[-1] - 1
+    place = (distances * last).clamp(0, last)
+    below = place.floor().clamp(max=last - 1)
+    share = (place - below).unsqueeze(-1)
+    index = below.long().unsqueeze(-1)
+    entropy = -logits.log_softmax(-1)
+    return (entropy.gather(-1, index) * (1 - share) + entropy.gather(-1, index + 1) * share).squeeze(-1)
+
+
 def cells_loss(cells: Cells, box: Tensor, present: Tensor, term: BoxTerm) -> dict[str, Tensor]:
     """Dense losses of a batch.
 
@@ -73,7 +93,8 @@ def cells_loss(cells: Cells, box: Tensor, present: Tensor, term: BoxTerm) -> dic
 
     Returns:
         `cells_heat`: focal loss of the heat, where background images want no heat anywhere; `cells_box`: loss of the
-        boxes of the cells inside the object, 0 with gradient 0 for background images.
+        boxes of the cells inside the object, 0 with gradient 0 for background images; `cells_edges`, likewise, where
+        distances are distributions.
     """
     heat = heat_target(box, cells.centres)
     wanted = torch.where(present[:, None], heat, torch.zeros_like(heat))
@@ -81,8 +102,15 @@ def cells_loss(cells: Cells, box: Tensor, present: Tensor, term: BoxTerm) -> dic
     truth = box[:, None].expand(batch, count, 4).reshape(-1, 4)
     boxes = where_object(present, cells.boxes, box[:, None]).reshape(-1, 4)
     each = box_term("l1", boxes, truth) + (box_term(term, boxes, truth) if term != "l1" else 0.0)
-    per_image = (each.view(batch, count) * inside(box, cells.centres, heat)).sum(-1)
-    return {
+    weights = inside(box, cells.centres, heat)
+    losses = {
         "cells_heat": focal_loss(cells.heat, wanted).mean(),
-        "cells_box": mean_over_objects(per_image, present),
+        "cells_box": mean_over_objects((each.view(batch, count) * weights).sum(-1), present),
     }
+    if cells.distances is not None:
+        logits = where_object(present, cells.distances, cells.distances.new_zeros(()))
+        middle = cells.centres[None]
+        distances = torch.cat((middle - box[:, None, :2], box[:, None, 2:] - middle), dim=-1)
+        edges = distribution_loss(logits, distances).mean(-1)
+        losses["cells_edges"] = _EDGES * mean_over_objects((edges * weights).sum(-1), present)
+    return losses

@@ -17,11 +17,14 @@ class Cells:
         heat: `(B, K)` float, logit that the object's midpoint lies in the cell.
         boxes: `(B, K, 4)` float, xyxy in fractions of the network's input: the box as this cell sees it.
         centres: `(K, 2)` float, x and y of the cell's centre in fractions of the network's input.
+        distances: `(B, K, 4, N + 1)` float, logits of the distribution of each distance to the left, top, right and
+            bottom edge over 0, 1/N, ..., 1 of the input; None where each distance is one number.
     """
 
     heat: Tensor
     boxes: Tensor
     centres: Tensor
+    distances: Tensor | None = None
 
 
 @dataclass(frozen=True)

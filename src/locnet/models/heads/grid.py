@@ -33,6 +33,9 @@ class GridHead(Head):
         *,
         width: int = 128,
         depth: int = 2,
+        bins: int = 0,
+        read_off: str = "local",
+        edge_attention: bool = True,
         dropout: float = 0.0,
     ) -> None:
         """Build the head.
@@ -42,13 +45,21 @@ class GridHead(Head):
             num_classes: C.
             width: channels of the fused grid.
             depth: separable 5 x 5 convolutions on the fused grid.
+            bins: each distance is the mean of a distribution over 0, 1/bins, ..., 1 of the input (Li et al.,
+                Generalized Focal Loss, 2020); 0: it is one number.
+            read_off: `global`: the attention is spread over all cells; `local`: over the peak and the cells inside
+                the box that the peak proposes, so that a second object does not pull the answer between the two.
+            edge_attention: each edge has an attention of its own, beside the heat: the cells close to an edge see
+                it best (as in Wang et al., Side-Aware Boundary Localization, 2020).
             dropout: share of the pooled features that training drops.
         """
         super().__init__()
         self.lateral = nn.ModuleList(_pointwise(c, width) for c in channels)
         self.context = nn.Linear(channels[-1], width)
         self.blocks = nn.Sequential(*(_separable(width) for _ in range(depth)))
-        self.cells = nn.Conv2d(width, 5, 1)  # heat, then the distances to the left, top, right and bottom edge
+        self.bins, self.local, self.edge_attention = bins, read_off == "local", edge_attention
+        # heat, then the distances to the left, top, right and bottom edge, then the attention of each edge
+        self.cells = nn.Conv2d(width, 1 + 4 * (bins + 1) + 4 * edge_attention, 1)
         self.sharpness = nn.Parameter(torch.zeros(()))  # log of the factor from heat to attention
         self.dropout = nn.Dropout(dropout)
         features = width + 2 * channels[-1]
@@ -56,8 +67,8 @@ class GridHead(Head):
         self.classes = nn.Linear(features, num_classes)
         nn.init.normal_(self.cells.weight, std=0.01)
         with torch.no_grad():
-            edge = math.log(_INITIAL_DISTANCE / (1 - _INITIAL_DISTANCE))
-            bias = torch.tensor((-2.0, edge, edge, edge, edge))  # most cells are not the midpoint
+            most = torch.tensor((-2.0,))  # cells are not the midpoint
+            bias = torch.cat((most, _initial_distances(bins), torch.zeros(4 * edge_attention)))
             self.cells.bias = nn.Parameter(bias)
 
     def forward(self, maps: list[Tensor]) -> Output:
@@ -65,10 +76,18 @@ class GridHead(Head):
         coarse = maps[-1]
         pooled = coarse.mean((2, 3))
         grid = self._fuse(maps, self.context(pooled))
-        cells = self._read_cells(self.cells(grid))
-        attention = (cells.heat * self.sharpness.exp()).softmax(-1)
-        # not einsum: autocast would run it in bf16, and edges need more than its 8 bits
-        box = (attention.unsqueeze(-1) * cells.boxes).sum(1)
+        raw = self.cells(grid).float().flatten(2)  # float32: bf16 is too coarse for edges
+        cells = self._read_cells(raw, cell_centres(grid.shape[-2], grid.shape[-1], raw.device))
+        focus = cells.heat * self.sharpness.exp()
+        if self.local:
+            focus = focus.masked_fill(~_around_the_peak(cells), torch.finfo(focus.dtype).min)
+        attention = focus.softmax(-1)
+        # not einsum: autocast would run it in bf16
+        if self.edge_attention:
+            of_edges = (focus.unsqueeze(-1) + raw[:, -4:].transpose(1, 2)).softmax(1)
+            box = (of_edges * cells.boxes).sum(1)
+        else:
+            box = (attention.unsqueeze(-1) * cells.boxes).sum(1)
 
         attention = attention.to(coarse.dtype)
         here = torch.einsum("bk,bdk->bd", attention, grid.flatten(2))
@@ -89,14 +108,32 @@ class GridHead(Head):
         fused: Tensor = self.blocks(F.silu(grid))
         return fused
 
-    def _read_cells(self, raw: Tensor) -> Cells:
-        """Heat and boxes of `(B, 5, h, w)` raw outputs; in float32, since edges need more than bf16's 8 bits."""
-        centres = cell_centres(raw.shape[-2], raw.shape[-1], raw.device)
-        heat, *distances = raw.float().flatten(2).unbind(1)
-        left, top, right, bottom = (d.sigmoid() for d in distances)
-        x, y = centres.unbind(-1)
-        boxes = torch.stack((x - left, y - top, x + right, y + bottom), dim=-1)
-        return Cells(heat=heat, boxes=boxes, centres=centres)
+    def _read_cells(self, raw: Tensor, centres: Tensor) -> Cells:
+        """Heat and boxes of `(B, 1 + 4 (bins + 1) + ..., K)` raw outputs."""
+        logits = raw[:, 1 : 1 + 4 * (self.bins + 1)].unflatten(1, (4, self.bins + 1)).permute(0, 3, 1, 2)
+        if self.bins:
+            places = torch.linspace(0, 1, self.bins + 1, device=raw.device)
+            distances = (logits.softmax(-1) * places).sum(-1)
+        else:
+            distances = logits.squeeze(-1).sigmoid()
+        boxes = torch.cat((centres - distances[..., :2], centres + distances[..., 2:]), dim=-1)
+        return Cells(heat=raw[:, 0], boxes=boxes, centres=centres, distances=logits if self.bins else None)
+
+
+def _around_the_peak(cells: Cells) -> Tensor:
+    """`(B, K)` bool: the hottest cell, and the cells inside the box that it proposes."""
+    peak = cells.heat.argmax(-1, keepdim=True)
+    box = cells.boxes.detach().gather(1, peak.unsqueeze(-1).expand(-1, -1, 4))
+    inside = ((cells.centres > box[..., :2]) & (cells.centres < box[..., 2:])).all(-1)
+    return inside | (torch.arange(inside.shape[-1], device=peak.device) == peak)
+
+
+def _initial_distances(bins: int) -> Tensor:
+    """`(4 * (bins + 1),)` float: biases that put each edge `_INITIAL_DISTANCE` away."""
+    if not bins:
+        return torch.full((4,), math.log(_INITIAL_DISTANCE / (1 - _INITIAL_DISTANCE)))
+    places = torch.linspace(0, 1, bins + 1)
+    return (-places / _INITIAL_DISTANCE).repeat(4)  # an exponential distribution has that mean, about
 
 
 def cell_centres(rows: int, columns: int, device: torch.device | None = None) -> Tensor:
