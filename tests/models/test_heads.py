@@ -76,7 +76,7 @@ def test_each_edge_is_read_off_with_an_attention_of_its_own() -> None:
     head = GridHead([8], 3, width=16, read_off="global").eval()
     with torch.no_grad():
         head.cells.weight.normal_()
-        head.cells.weight[0], head.cells.bias[0] = 0, 0  # the heat has no favourite
+        head.cells.weight[0] = 0  # the heat has no favourite
     grid: list[torch.Tensor] = []
     head.cells.register_forward_hook(lambda module, inputs, output: grid.append(output.flatten(2)))
     output = head(maps(6))
