@@ -123,7 +123,9 @@ class LocalizerModule(pl.LightningModule):
         cast(MeanMetric, self.mean_loss[split]).reset()
 
     def _evaluate(self, split: str, batch: Sample) -> Answer:
-        output = self.model(batch["image"])
+        # in float32 also where training is in mixed precision: the numbers are then those that predict would give
+        with torch.autocast(self.device.type, enabled=False):
+            output = self.model(batch["image"])
         mean_loss = cast(MeanMetric, self.mean_loss[split])
         mean_loss.update(self.loss(output, batch["target"])["loss"], batch["image"].shape[0])
         answer = read_off(output.y, batch["placement"])

@@ -29,6 +29,7 @@ from locnet.optim import check_optimizer
 from locnet.runtime import loggers as run_loggers
 from locnet.runtime.checkpoints import LAST, find_checkpoint, init_from, load_module
 from locnet.runtime.collect import Collector
+from locnet.runtime.precision import best_precision
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
@@ -160,10 +161,13 @@ def _trainer(settings: TrainSettings, job: Job) -> pl.Trainer:
     if settings.ema.enabled:
         callbacks.append(Ema(settings.ema.decay))
     callbacks += [History(job.run_dir / "history.jsonl"), Collector()]
+    precision = settings.trainer.get("precision", "32-true")
+    if precision == "auto":
+        precision = best_precision(settings.trainer.get("accelerator", "auto"))
     return cast(
         pl.Trainer,
         build(
-            settings.trainer,
+            settings.trainer | {"precision": precision},
             key="trainer",
             allow_targets=settings.allow_targets,
             callbacks=callbacks,
@@ -198,12 +202,13 @@ def _say_what(
         "/".join(str(stride) for stride in module.model.backbone.strides),
     )
     log.info(
-        "training       %s epochs, effective batch %d, %d loader worker%s, %s",
+        "training       %s epochs, effective batch %d, %d loader worker%s, %s, %s",
         trainer.max_epochs,
         batch,
         workers,
         "" if workers == 1 else "s",
         trainer.strategy.root_device,
+        trainer.precision,
     )
 
 
