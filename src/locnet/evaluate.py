@@ -15,7 +15,12 @@ def main() -> NoReturn:
     """The command."""
     # Spinning OpenMP threads on busy cores cost up to 40 times; it must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    run_app("evaluate", "locnet.runtime.evaluation:evaluate")
+    run_app(
+        "evaluate",
+        "locnet.runtime.evaluation:evaluate",
+        module="locnet.evaluate",
+        summary="locnet.runtime.sweep:summarise",
+    )
 
 
 if __name__ == "__main__":

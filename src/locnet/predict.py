@@ -15,7 +15,7 @@ def main() -> NoReturn:
     """The command."""
     # Spinning OpenMP threads on busy cores cost up to 40 times; it must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    run_app("predict", "locnet.runtime.prediction:predict")
+    run_app("predict", "locnet.runtime.prediction:predict", module="locnet.predict")
 
 
 if __name__ == "__main__":

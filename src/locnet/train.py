@@ -15,7 +15,7 @@ def main() -> NoReturn:
     """The command."""
     # Spinning OpenMP threads on busy cores cost up to 40 times; it must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    run_app("train", "locnet.runtime.fit:fit")
+    run_app("train", "locnet.runtime.fit:fit", module="locnet.train", summary="locnet.runtime.sweep:summarise")
 
 
 if __name__ == "__main__":

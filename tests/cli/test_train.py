@@ -253,17 +253,6 @@ def test_debug_options_run(debug: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
-def test_multirun_gives_every_job_its_directory(tmp_path: Path) -> None:
-    done = command(*TINY, "-m", "seed=1,2", "trainer.max_epochs=1", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    [sweep] = (tmp_path / "runs" / "multirun").iterdir()
-    seeds = {json.loads((sweep / job / "metrics.json").read_text())["seed"] for job in ("0", "1")}
-    assert seeds == {1, 2}
-    ids = {(sweep / job / "wandb_id.txt").read_text() for job in ("0", "1")}
-    assert len(ids) == 2
-
-
 @pytest.mark.distributed
 def test_two_processes_give_one_run_directory(tmp_path: Path) -> None:
     done = command(*TINY, "trainer=ddp_sim", "logger=none", cwd=tmp_path)

@@ -184,6 +184,14 @@ def test_two_jobs_of_one_process_are_two_runs(tmp_path: Path) -> None:
     assert (first.exit_code, second.exit_code) == (0, 1)
 
 
+def test_a_job_of_a_sweep_is_grouped_and_tells_its_score(tmp_path: Path) -> None:
+    finish([wandb_of(tmp_path / "0", sweep="2026-sweep")], failed=False, score=0.75)
+    finish([wandb_of(tmp_path / "1", sweep="2026-sweep", group="mine")], failed=True)
+    first, second = (read_wandb(folders(tmp_path / number)[0]) for number in "01")
+    assert (first.group, second.group) == ("2026-sweep", "mine")
+    assert (first.summary["score"], second.summary.get("score")) == (0.75, None)
+
+
 def test_a_resumed_run_keeps_its_id(tmp_path: Path) -> None:
     for _ in range(2):
         finish([wandb_of(tmp_path / "run")], failed=False)

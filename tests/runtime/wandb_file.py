@@ -19,6 +19,7 @@ class WandbRun:
     id: str = ""
     name: str = ""
     project: str = ""
+    group: str = ""
     tags: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -48,6 +49,7 @@ def _read(folder: Path) -> WandbRun:
         kind = record.WhichOneof("record_type")
         if kind == "run":
             run.id, run.name, run.project = record.run.run_id, record.run.display_name, record.run.project
+            run.group = record.run.run_group
             run.tags = list(record.run.tags)
             run.config |= _items(record.run.config.update)
         elif kind == "history":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,10 +22,14 @@ from omegaconf.errors import OmegaConfBaseException
 from locnet import __version__
 from locnet.config import command_line, resolvers
 from locnet.config.explain import explain, explain_value
+from locnet.config.jobs import JobRecord, Status, read_record
+from locnet.config.jobs import exit_code as jobs_exit_code
 from locnet.config.location import config_dir
 from locnet.config.messages import one_line
+from locnet.config.multirun import Multirun, started_by_torchrun
 from locnet.config.tree import dotted
 from locnet.errors import ConfigError, LocnetError
+from locnet.runtime.rundir import is_main_process
 
 CRASHED = 70
 """Exit code of a command that failed by a fault of the program: `EX_SOFTWARE` of sysexits.h. Python's own 1
@@ -46,6 +51,9 @@ class Job:
         choices: the chosen option of each config group, such as `{"head": "grid"}`, without unchosen groups.
         multirun: the job is one of several.
         number: its number among them, from 0; None outside a multirun.
+        sweep_dir: the directory of the multirun; None outside one.
+        swept: its settings that are not those of every job of the multirun.
+        trial: settings of the search that the job is a trial of, `hydra.sweeper` of the configuration; None outside.
     """
 
     config: dict[str, Any]
@@ -54,6 +62,9 @@ class Job:
     choices: dict[str, str] = field(default_factory=dict)
     multirun: bool = False
     number: int | None = None
+    sweep_dir: Path | None = None
+    swept: list[str] = field(default_factory=list)
+    trial: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,28 +74,39 @@ class JobResult:
     Attributes:
         value: the score that a sweeper optimises, if there is one.
         exit_code: 0 done, 1 done but something was skipped or found wrong.
+        pruned: a search has stopped it early, since others do better.
     """
 
     value: float | None = None
     exit_code: int = 0
+    pruned: bool = False
 
 
-def run_app(command: str, job: str | Callable[[Job], JobResult], *, conf: Path | None = None) -> NoReturn:
+def run_app(
+    command: str,
+    job: str | Callable[[Job], JobResult],
+    *,
+    conf: Path | None = None,
+    module: str | None = None,
+    summary: str | None = None,
+) -> NoReturn:
     """Read the command line, compose the configuration, do the job, and end the process.
 
     Exit codes: 0 done, 1 done but something was skipped, 2 bad configuration or input (one line on stderr,
     `error: ...`), 70 a fault of the program (with its traceback), 130 interrupted. A multirun goes on after a
-    job that failed, and ends with the highest code of its jobs. With HYDRA_FULL_ERROR=1 in the environment
-    every error keeps its traceback.
+    job that failed, and ends with 1 if some of its jobs failed, with the highest code of its jobs if all did. With
+    HYDRA_FULL_ERROR=1 in the environment every error keeps its traceback.
 
     Args:
         command: name of the primary configuration, `train` for `conf/train.yaml`.
-        job: the function, or where it is (`locnet.train:fit`), imported only when a job begins so that
+        job: the function, or where it is (`locnet.runtime.fit:fit`), imported only when a job begins so that
             `--help` and `--cfg job` stay fast.
         conf: the folder of configuration files; ours unless given.
+        module: what `python -m` runs for this command; jobs of a multirun then have a process each.
+        summary: function that is told the directory of a multirun when it ends (`locnet.runtime.sweep:summarise`).
     """
     try:
-        sys.exit(_App(command, job).run(conf or config_dir()))
+        sys.exit(_App(command, job, module, summary).run(conf or config_dir()))
     except LocnetError as error:
         if _wants_traceback():
             raise
@@ -105,14 +127,15 @@ def run_app(command: str, job: str | Callable[[Job], JobResult], *, conf: Path |
 class _App:
     """One run of a command: which jobs it did and what came of them."""
 
-    def __init__(self, command: str, job: str | Callable[[Job], JobResult]) -> None:
+    def __init__(
+        self, command: str, job: str | Callable[[Job], JobResult], module: str | None, summary: str | None
+    ) -> None:
         self._command = command
         self._job = job
-        self._process = os.getpid()
+        self._module = module
+        self._summary = summary
         self._users_setting = os.environ.get(_FULL_ERROR)
-        self._exit_codes: list[int] = []
-        self._failed: list[str] = []
-        self._typed: tuple[str, ...] = ()
+        self._exit_code = 0
 
     def run(self, conf: Path) -> int:
         """Hand over to Hydra.
@@ -128,7 +151,7 @@ class _App:
             return 0
         resolvers.register()
         line, sys.argv[1:] = command_line.read(sys.argv[1:], conf, self._command)
-        self._typed = line.overrides
+        self._multirun = Multirun(self._module, line)
 
         def task(config: DictConfig) -> float | None:
             return self._do(config)
@@ -142,62 +165,104 @@ class _App:
                 main(task)()
         except (LocnetError, BrokenPipeError):
             raise
+        except (KeyboardInterrupt, SystemExit):
+            self._sum_up()  # what is done is done
+            raise
         except Exception as error:
             text = None if _wants_traceback() else explain(error, line)
             if text is None:
                 raise
             raise ConfigError(text) from error
-        if self._failed and len(self._exit_codes) > 1:
-            _complain(f"{len(self._failed)} of {len(self._exit_codes)} jobs failed: {'; '.join(self._failed)}")
-        return max(self._exit_codes, default=0)
+        return self._sum_up()
 
     def _do(self, config: DictConfig) -> float | None:
         """One job, as Hydra calls it."""
+        about = HydraConfig.get()
         with _environment(_FULL_ERROR, self._users_setting):  # the job and its child processes see the user's
-            try:
-                result = self._function()(_describe(config))
-            except Exception as error:
-                if _wants_traceback() or os.getpid() != self._process:
-                    raise  # a launcher's other process can tell us by the error only
-                self._exit_codes.append(self._report(error))
+            if about.mode == RunMode.MULTIRUN:
+                if started_by_torchrun():  # not an exception: Hydra would report it once more
+                    _complain(
+                        "a multirun starts the processes of each job itself: leave torchrun out, trainer.devices=N"
+                    )
+                    sys.exit(ConfigError.exit_code)
+                return self._multirun.do(about, lambda record: self._do_recorded(config, record))
+            run_dir = Path(about.runtime.output_dir)
+            record = None if OmegaConf.is_missing(about.job, "num") else read_record(run_dir)
+            if record is not None:
+                record = self._do_recorded(config, record)
+                self._exit_code = record.exit_code or 0
+                return record.value
+            result, self._exit_code, error = self._try(config)
+            if error is not None:
                 with suppress(OSError):  # Hydra has made the run directory; one that holds nothing helps nobody
-                    Path(HydraConfig.get().runtime.output_dir).rmdir()
-                return None
-        self._exit_codes.append(result.exit_code)
-        return result.value
+                    run_dir.rmdir()
+            return result.value if result else None
+
+    def _do_recorded(self, config: DictConfig, record: JobRecord) -> JobRecord:
+        """A job of a multirun, in this process; the record of its end."""
+        run_dir = Path(HydraConfig.get().runtime.output_dir)
+        writes = is_main_process()
+        if writes:
+            record.write(run_dir)
+        started = time.monotonic()
+        result, code, error = self._try(config, record)
+        status: Status = "failed" if result is None else "pruned" if result.pruned else "done"
+        value = result.value if result else None
+        seconds = round(time.monotonic() - started, 2)
+        ended = replace(record, status=status, exit_code=code, value=value, error=error, seconds=seconds)
+        if writes:
+            ended.write(run_dir)
+        return ended
+
+    def _try(self, config: DictConfig, record: JobRecord | None = None) -> tuple[JobResult | None, int, str | None]:
+        """Do a job; its result, its exit code, and what went wrong, said at once since a multirun goes on for hours."""
+        label = f"{record.label}: " if record else ""
+        try:
+            job = _describe(config, record)
+            result = self._function()(job)
+        except Exception as error:
+            if _wants_traceback():
+                raise
+            if isinstance(error, LocnetError):
+                _complain(f"{label}{error}")
+                return None, error.exit_code, str(error)
+            traceback.print_exception(type(error), error, error.__traceback__)
+            if label:
+                _complain(f"{label}crashed, see the traceback above")
+            return None, CRASHED, one_line(f"{type(error).__name__}: {error}")
+        return result, result.exit_code, None
 
     def _function(self) -> Callable[[Job], JobResult]:
-        if callable(self._job):
-            return self._job
-        module, _, name = self._job.partition(":")
-        function: Callable[[Job], JobResult] = getattr(importlib.import_module(module), name)
-        return function
+        return self._job if callable(self._job) else _import(self._job)
 
-    def _report(self, error: Exception) -> int:
-        """Say at once what went wrong, since a multirun goes on for hours.
-
-        Hydra would keep the error for the end, and a sweeper would stop at the first.
-
-        Returns:
-            The exit code that it stands for.
-        """
-        label = ""
-        about = HydraConfig.get()
-        if about.mode == RunMode.MULTIRUN:
-            swept = [text for text in about.overrides.task if text not in self._typed]
-            label = f"job {about.job.num} ({', '.join(swept or about.overrides.task)})"
-            self._failed.append(label)
-        if isinstance(error, LocnetError):
-            _complain(f"{label}: {error}" if label else str(error))
-            return error.exit_code
-        traceback.print_exception(type(error), error, error.__traceback__)
-        if label:
-            _complain(f"{label}: crashed, see the traceback above")
-        return CRASHED
+    def _sum_up(self) -> int:
+        """Say what came of a multirun; the exit code of the process."""
+        place = self._multirun.place
+        if place is None:
+            return self._exit_code
+        records = self._multirun.records().values()
+        if self._summary and records:
+            _import(self._summary)(place)
+        ours = [record for record in records if record.session == self._multirun.session]
+        failed = [record.label for record in ours if record.status == "failed"]
+        if failed and len(ours) > 1:
+            _complain(f"{len(failed)} of {len(ours)} jobs failed: {'; '.join(failed)}")
+        return jobs_exit_code(ours)
 
 
-def _describe(config: DictConfig) -> Job:
+def _import(place: str) -> Callable[..., Any]:
+    """The function at `module:name`."""
+    module, _, name = place.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _describe(config: DictConfig, record: JobRecord | None = None) -> Job:
     """The job in plain Python.
+
+    Args:
+        config: as Hydra composed it.
+        record: of a job of a multirun.
 
     Raises:
         ConfigError: a value is missing or cannot be worked out.
@@ -215,16 +280,26 @@ def _describe(config: DictConfig) -> Job:
         raise ConfigError(explain_value(error, set(values))) from error
     if not isinstance(plain, dict):
         raise ConfigError("the configuration is no group of keys")
-    multirun = about.mode == RunMode.MULTIRUN
     choices = about.runtime.choices.items()
     return Job(
         config={str(key): value for key, value in plain.items()},
         run_dir=Path(about.runtime.output_dir),
         overrides=list(about.overrides.task),
         choices={str(group): str(name) for group, name in choices if name and group.split("/")[0] != "hydra"},
-        multirun=multirun,
-        number=int(about.job.num) if multirun else None,
+        multirun=record is not None,
+        number=record.number if record else None,
+        sweep_dir=Path(about.sweep.dir) if record else None,
+        swept=list(record.swept) if record else [],
+        trial=_trial(about),
     )
+
+
+def _trial(about: Any) -> dict[str, Any] | None:
+    """The settings of the search that this job is a trial of, if it is one."""
+    if OmegaConf.select(about, "sweeper.trial") is None:
+        return None
+    settings = OmegaConf.to_container(about.sweeper, resolve=True)
+    return {str(key): value for key, value in settings.items()} if isinstance(settings, dict) else None
 
 
 @contextmanager

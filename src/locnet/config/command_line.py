@@ -26,12 +26,14 @@ class CommandLine:
         name: the primary configuration.
         overrides: the settings, `key=value`, as typed.
         extra: the folder of `--config-dir`.
+        flags: the options that say where configuration files are, as typed.
     """
 
     conf: Path
     name: str
     overrides: tuple[str, ...]
     extra: Path | None = None
+    flags: tuple[str, ...] = ()
 
 
 def read(arguments: Sequence[str], conf: Path, name: str) -> tuple[CommandLine, list[str]]:
@@ -66,11 +68,13 @@ def read(arguments: Sequence[str], conf: Path, name: str) -> tuple[CommandLine, 
         del arguments[len(arguments) - 1 - arguments[::-1].index(text)]
     last = arguments.index(options.overrides[-1]) + 1 if options.overrides else len(arguments)
     arguments[last:last] = rest
+    places = {name: getattr(options, name) for name in ("config_path", "config_name", "config_dir")}
     line = CommandLine(
         Path(options.config_path or conf),
         options.config_name or name,
         (*options.overrides, *rest),
         Path(options.config_dir) if options.config_dir else None,
+        tuple(f"--{name.replace('_', '-')}={value}" for name, value in places.items() if value),
     )
     return line, arguments
 

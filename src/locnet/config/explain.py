@@ -127,6 +127,8 @@ def _unknown_group(match: re.Match[str], tree: Tree) -> str:
 
 def _no_such_option(missing: str, tree: Tree) -> str:
     group, _, option = missing.rpartition("/")
+    if missing in _EXTRAS:
+        return f"{group}={option} needs a package: pip install 'locnet[{_EXTRAS[missing]}]'"
     options = tree.options(group)
     if not group:
         options = [name for name in options if not name.startswith("_")]
@@ -209,6 +211,13 @@ def _is_raised_by_hydra(error: Exception) -> bool:
         trace = trace.tb_next
     return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("hydra.")
 
+
+# Options that other packages bring, and our extra that installs them.
+_EXTRAS = {
+    "hydra/launcher/joblib": "joblib",
+    "hydra/launcher/submitit_local": "slurm",
+    "hydra/launcher/submitit_slurm": "slurm",
+}
 
 # The texts of hydra-core 1.3; a text that is not here is passed on as one line. Look again at hydra-core 1.4.
 _ANSWERS: list[tuple[str, Callable[[re.Match[str], Tree], str]]] = [

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-_state = {"token": "0000"}
+_state = {"token": "000000"}
 
 
 def register() -> None:
     """Tell OmegaConf about the resolvers and draw a new token; a command does it once, before it composes.
 
-    `${locnet.token:}` is four hex characters that are the same wherever this process resolves them. In a
+    `${locnet.token:}` is six hex characters that are the same wherever this process resolves them. In a
     directory name beside the time of day they keep two runs of the same second apart. All jobs of a multirun
     share the token, because each of them resolves `hydra.sweep.dir` anew and must find the same folder; their
     number tells them apart.
@@ -24,7 +24,7 @@ def register() -> None:
 
     `${locnet.run_dir:${resume},NEW}` is the directory of the run that is resumed, or NEW.
     """
-    _state["token"] = secrets.token_hex(2)  # not `random`: a seed must not make two runs collide
+    _state["token"] = secrets.token_hex(3)  # not `random`: a seed must not make two runs collide
     OmegaConf.register_new_resolver("locnet.token", lambda: _state["token"], replace=True)
     OmegaConf.register_new_resolver("locnet.join", _join, replace=True)
     OmegaConf.register_new_resolver("locnet.run_dir", _run_dir, replace=True)

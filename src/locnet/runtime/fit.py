@@ -33,6 +33,7 @@ from locnet.runtime.precision import best_precision
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
+from locnet.search.pruning import Pruning
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def fit(job: Job) -> JobResult:
                 module.model.compile()  # in place: names in checkpoints stay as they are (Lightning #17415)
             _say_what(settings, module, data, job, trainer)
             value = _fit_and_test(settings, job, trainer, module, data, loggers, resume)
-    return JobResult(value=value)
+    return JobResult(value=value, pruned=_is_pruned(trainer))
 
 
 def _fit_and_test(
@@ -89,8 +90,9 @@ def _fit_and_test(
         "tags": settings.tags,
         "config": job.config,
         "monitor": settings.monitor,
+        "sweep": job.sweep_dir.name if job.sweep_dir else None,
     }
-    failed = True
+    failed, value = True, None
     loggers: list[Logger] = []
     try:
         if not is_trial(trainer):
@@ -100,10 +102,13 @@ def _fit_and_test(
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
-        value = _test(settings, job, trainer, module, data, time.perf_counter() - started)
+        if _is_pruned(trainer):
+            value = best_value(trainer)
+        else:
+            value = _test(settings, job, trainer, module, data, time.perf_counter() - started)
         failed = False
     finally:
-        lines = run_loggers.finish(loggers, failed=failed)
+        lines = run_loggers.finish(loggers, failed=failed, score=value)
     for line in lines:
         log.info("%s", line)
     return value
@@ -112,6 +117,17 @@ def _fit_and_test(
 def is_trial(trainer: pl.Trainer) -> bool:
     """Whether this is one batch to see that everything runs (`trainer.fast_dev_run`): nothing is kept then."""
     return bool(getattr(trainer, "fast_dev_run", False))
+
+
+def _is_pruned(trainer: pl.Trainer) -> bool:
+    """Whether a search has stopped this trial early."""
+    return any(isinstance(callback, Pruning) and callback.pruned for callback in trainer.callbacks)  # type: ignore[attr-defined]
+
+
+def best_value(trainer: pl.Trainer) -> float | None:
+    """The best value of the monitored metric so far, if a checkpoint was made of it."""
+    score = getattr(trainer.checkpoint_callback, "best_model_score", None)
+    return None if score is None else float(score)
 
 
 def _data(settings: TrainSettings) -> LabelledImagesModule:
@@ -145,9 +161,18 @@ def _channels_last(settings: TrainSettings, module: LocalizerModule, trainer: pl
 
 
 def _run_name(job: Job) -> str:
-    """What differs from the defaults, as the dashboard shows it."""
-    boring = ("data.root=", "paths.", "hydra.", "logger", "backbone.checkpoint=", "tags=", "trainer.accelerator=")
-    parts = [text.lstrip("+") for text in job.overrides if not text.lstrip("+").startswith(boring)]
+    """What differs from the defaults, or from the other jobs of a multirun, as the dashboard shows it."""
+    boring = (
+        "data.root=",
+        "paths.",
+        "hydra.",
+        "sweep=",
+        "logger",
+        "backbone.checkpoint=",
+        "tags=",
+        "trainer.accelerator=",
+    )
+    parts = [text.lstrip("+") for text in job.swept or job.overrides if not text.lstrip("+").startswith(boring)]
     return " ".join(parts)[:120] or "default"
 
 
@@ -160,6 +185,8 @@ def _trainer(settings: TrainSettings, job: Job) -> pl.Trainer:
     ]
     if settings.ema.enabled:
         callbacks.append(Ema(settings.ema.decay))
+    if job.trial is not None:
+        callbacks.append(Pruning(job.trial, settings.monitor))
     callbacks += [History(job.run_dir / "history.jsonl"), Collector()]
     precision = settings.trainer.get("precision", "32-true")
     if precision == "auto":
@@ -231,7 +258,7 @@ def _test(
     collector = next(c for c in trainer.callbacks if isinstance(c, Collector))  # type: ignore[attr-defined]
     records = data.records
     history = read_history(job.run_dir / "history.jsonl")
-    value = float(checkpoint.best_model_score) if checkpoint and checkpoint.best_model_score is not None else None
+    value = best_value(trainer)
     row = next((r for r in history if value is not None and r.get(settings.monitor) == value), {})
     best_values = {k: v for k, v in row.items() if k.startswith("val/")} or validated
     files = write_results(

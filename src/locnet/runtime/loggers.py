@@ -35,6 +35,7 @@ def wandb_logger(
     group: str | None = None,
     job_type: str | None = None,
     notes: str | None = None,
+    sweep: str | None = None,
 ) -> Logger:
     """A wandb run in the run directory, under one id from the first step on, so that a resumed run goes on with it.
 
@@ -47,9 +48,10 @@ def wandb_logger(
         project: of the dashboard.
         mode: `auto` is online where the user is logged in, otherwise offline.
         entity: user or team; None is the user's default.
-        group: groups runs in the dashboard.
+        group: groups runs in the dashboard; None is the multirun that the run belongs to.
         job_type: likewise.
         notes: free text.
+        sweep: name of the multirun that the run is a job of.
     """
     # the import takes seconds; other loggers must not pay for it
     import wandb
@@ -62,7 +64,7 @@ def wandb_logger(
     run = wandb.init(
         project=project,
         entity=entity,
-        group=group,
+        group=group or sweep,
         job_type=job_type,
         notes=notes,
         name=name,
@@ -103,8 +105,14 @@ def tensorboard_logger(*, run_dir: Path, **_: Any) -> Logger:
         raise ConfigError(f"logger=tensorboard needs a package: pip install 'locnet[tensorboard]' ({error})") from error
 
 
-def finish(loggers: list[Logger], *, failed: bool) -> list[str]:
+def finish(loggers: list[Logger], *, failed: bool, score: float | None = None) -> list[str]:
     """Close all loggers, also after an error, so that no run leaks into the next job of a multirun.
+
+    Args:
+        loggers: of the run.
+        failed: how the run ended.
+        score: the best value of the monitored metric, under the name `score`: what a wandb sweep optimises. Its
+            agents know no maxima of metrics (wandb #3468).
 
     Returns:
         What to tell the user: how to look at an offline wandb run.
@@ -116,6 +124,8 @@ def finish(loggers: list[Logger], *, failed: bool) -> list[str]:
             run = logger.experiment
             folder = Path(run.dir).parent if run.dir else None
             offline = bool(run.offline)
+            if score is not None:
+                run.log({"score": score})
             run.finish(exit_code=int(failed))
             if offline and folder is not None:
                 lines.append(

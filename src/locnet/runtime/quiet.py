@@ -16,6 +16,7 @@ _MESSAGES = (
     ".*sync_dist=True.*",  # our values are reduced before they are logged
     ".*Detected call of `lr_scheduler.step\\(\\)` before.*",  # Lightning's order under gradient scaling
     ".*isinstance\\(treespec, LeafSpec\\).*",  # torch's own deprecation, raised inside Lightning 2.6
+    ".*`srun` command is available.*",  # a machine that has SLURM; docs/cluster.md says how to start under it
     ".*Found .* module\\(s\\) in eval mode.*",  # backbone.freeze=true keeps its statistics on purpose
     ".*`srun` command is available.*",  # a single process on a login node is a choice
     ".*Experiment logs directory .* exists and is not empty.*",  # logger=csv on resume

@@ -1,0 +1,1 @@
+"""Search for good settings: `sweep=optuna`, `sweep=random`, `sweep=grid`."""

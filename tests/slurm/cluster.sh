@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# A real SLURM of one node on this machine, for the tests marked `slurm`: `cluster.sh start`, `cluster.sh stop`.
+#
+# Needs root on a Debian or Ubuntu machine; installs slurm-wlm and munge where they are missing. Everything lies under
+# /tmp/locnet-slurm; `start` prints the line that makes the commands find it: export SLURM_CONF=...
+# A cluster that answers already is left as it is.
+set -euo pipefail
+
+HOME_DIR=${LOCNET_SLURM:-/tmp/locnet-slurm}
+export SLURM_CONF=$HOME_DIR/slurm.conf
+
+answers() { timeout 10 sinfo --noheader --format %T 2>/dev/null | grep -qE '^(idle|mixed|allocated)'; }
+
+install() {
+  command -v slurmctld slurmd munged >/dev/null && return
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null
+}
+
+configure() {
+  local host cores memory
+  host=$(hostname -s) cores=$(nproc) memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
+  mkdir -p "$HOME_DIR"/{state,spool,log}
+  # two tasks must fit also where there is one core; no cgroups and no accounting: this is a test bench
+  cat >"$SLURM_CONF" <<CONF
+ClusterName=locnet
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=cred_expire=5
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+ReturnToService=2
+JobRequeue=1
+KillWait=30
+MinJobAge=300
+SchedulerParameters=sched_interval=2
+StateSaveLocation=$HOME_DIR/state
+SlurmdSpoolDir=$HOME_DIR/spool
+SlurmctldPidFile=$HOME_DIR/slurmctld.pid
+SlurmdPidFile=$HOME_DIR/slurmd.pid
+SlurmctldLogFile=$HOME_DIR/log/slurmctld.log
+SlurmdLogFile=$HOME_DIR/log/slurmd.log
+SlurmctldPort=16817
+SlurmdPort=16818
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$((cores < 2 ? 2 : cores)) RealMemory=$memory State=UNKNOWN
+PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE:4
+CONF
+}
+
+start() {
+  install
+  [ -f "$SLURM_CONF" ] && answers && return
+  configure
+  [ -f /etc/munge/munge.key ] || (umask 077; head -c 1024 /dev/urandom >/etc/munge/munge.key)
+  mkdir -p /run/munge /var/log/munge /var/lib/munge
+  chown munge: /etc/munge/munge.key /run/munge /var/log/munge /var/lib/munge
+  chmod 755 /run/munge
+  munge --no-input >/dev/null 2>&1 || runuser -u munge -- munged --force >/dev/null 2>&1
+  slurmctld -c
+  slurmd -c
+  for _ in $(seq 60); do
+    answers && return
+    sleep 0.5
+  done
+  echo "SLURM does not answer; its logs:" >&2
+  tail -n 20 "$HOME_DIR"/log/*.log >&2
+  return 1
+}
+
+stop() {
+  scancel --state=PENDING,RUNNING --user=root 2>/dev/null || true
+  for daemon in slurmd slurmctld; do
+    [ -f "$HOME_DIR/$daemon.pid" ] && kill "$(cat "$HOME_DIR/$daemon.pid")" 2>/dev/null || true
+  done
+  rm -rf "$HOME_DIR"
+}
+
+case "${1:-}" in
+start) start && echo "export SLURM_CONF=$SLURM_CONF" ;;
+stop) stop ;;
+*) echo "usage: $0 start|stop" >&2; exit 2 ;;
+esac
