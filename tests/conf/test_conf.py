@@ -15,6 +15,7 @@ from locnet.config.location import config_dir
 from locnet.config.schema import EvaluateSettings, ModelSettings, PredictSettings, TrainSettings
 from locnet.data.augment.pipeline import RANGES
 from locnet.data.augment.settings import build_augment
+from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
 
 CONF = config_dir()
@@ -77,6 +78,13 @@ def test_the_other_commands_compose() -> None:
     check(compose("evaluate", ["checkpoint=a.ckpt"]), EvaluateSettings)
     check(compose("evaluate", ["checkpoint=a.ckpt", "data=csv", "data.root=b"]), EvaluateSettings)
     check(compose("predict", ["checkpoint=a.ckpt", "source=b"]), PredictSettings)
+
+
+def test_a_loss_without_weights_is_refused() -> None:
+    weights = [f"loss.{name}=0" for name in ("objectness", "classes", "box", "l1", "cells")]
+    with pytest.raises(ConfigError, match="all weights of loss=multipart are 0"):
+        settings_of(*weights)
+    settings_of(*weights[1:])
 
 
 def test_augment_options_name_every_setting() -> None:

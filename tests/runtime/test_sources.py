@@ -36,6 +36,11 @@ def names(files: list[Path], root: Path) -> list[str]:
     return [str(file.relative_to(root)) for file in files]
 
 
+def test_copies_of_an_earlier_call_are_left_out(photos: Path) -> None:
+    found = ["a.PNG", "b.jpg", "größe [1].webp", "sub/d.jpeg"]
+    assert names(find_images(str(photos), leave_out=photos / "sub" / "deeper"), photos) == found
+
+
 def test_folder_with_its_subfolders(photos: Path) -> None:
     found = ["a.PNG", "b.jpg", "größe [1].webp", "sub/d.jpeg", "sub/deeper/c.tif"]
     assert names(find_images(str(photos)), photos) == found

@@ -91,6 +91,12 @@ class MultipartSettings(Settings):
     cells: Weight
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
 
+    @model_validator(mode="after")
+    def _something_is_learnt(self) -> MultipartSettings:
+        if not any((self.objectness, self.classes, self.box, self.l1, self.cells)):
+            raise ValueError("all weights of loss=multipart are 0, so nothing is learnt; set loss.box=2, say")
+        return self
+
 
 class CrossEntropySettings(Settings):
     """`loss=cross_entropy`."""

@@ -82,8 +82,8 @@ def predict(job: Job) -> JobResult:
     module = load_module(find_checkpoint(settings.checkpoint)).to(device)
     if settings.threshold is not None:
         module.threshold = settings.threshold
-    files = find_images(settings.source)
     output = Path(settings.output).expanduser() if settings.output else job.run_dir
+    files = find_images(settings.source, leave_out=output / "annotated")
     claim(output, job.config, job.overrides)
     if output.resolve() != job.run_dir.resolve():
         with suppress(OSError):

@@ -16,12 +16,13 @@ def image_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)
 
 
-def find_images(source: str) -> list[Path]:
+def find_images(source: str, leave_out: Path | None = None) -> list[Path]:
     """Image files, sorted.
 
     Args:
         source: a file (of any name), a folder (searched with its sub-folders for endings that Pillow reads; hidden
             files and folders are left out), or a pattern such as `photos/**/*.jpg`.
+        leave_out: a folder whose files do not count: the copies that an earlier call has drawn boxes on.
 
     Raises:
         DataError: there is none.
@@ -36,7 +37,8 @@ def find_images(source: str) -> list[Path]:
     else:
         files = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - patterns may be absolute
         hint = "no such file or folder, and no file matches it as a pattern (quote patterns in the shell)"
-    found = sorted(file for file in files if file.is_file())
+    own = leave_out.resolve() if leave_out is not None else None
+    found = sorted(file for file in files if file.is_file() and own not in file.resolve().parents)
     if not found:
         raise DataError(f"source={source}: {hint}")
     return found
