@@ -30,10 +30,10 @@ def test_the_wheel_holds_every_configuration_file(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("locnet/conf/")}
     conf = ROOT / "conf"
     wanted = {
-        f"locnet/conf/{file.relative_to(conf).as_posix()}" for file in conf.rglob("*.yaml") if "local" not in file.parts
+        f"locnet/conf/{file.relative_to(conf).as_posix()}" for file in conf.rglob("*.y*ml") if "local" not in file.parts
     }
     assert packed == wanted
-    assert "locnet/py.typed" in zipfile.ZipFile(wheel).namelist()
+    assert {"locnet/py.typed", "hydra_plugins/locnet_search.py"} <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_installed_wheel_trains_from_another_directory(wheel: Path, tmp_path: Path) -> None:
@@ -57,6 +57,11 @@ def test_the_installed_wheel_trains_from_another_directory(wheel: Path, tmp_path
         [sys.executable, "-c", where], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == str(site / "locnet" / "conf")  # not the checkout's
+    where = "import hydra_plugins.locnet_search as l; print(l.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", where], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(site / "hydra_plugins" / "locnet_search.py")
     train = [sys.executable, "-m", "locnet.train", "debug=one_batch", "data.size=64", "data.train=8", "data.val=4"]
     train += [
         "data.test=4",

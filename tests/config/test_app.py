@@ -233,6 +233,28 @@ def test_multirun_goes_on_after_a_failed_job(typed: Typed, tmp_path: Path) -> No
     assert sweep.parent == tmp_path / "runs" / "train"
 
 
+@pytest.mark.parametrize(
+    ("swept", "values"),
+    [
+        ("head=glob(*)", ["head=grid", "head=linear"]),
+        ("head=glob(*,exclude=l*)", []),  # one value is no sweep
+        ("lr=range(1,4)", ["lr=1", "lr=2", "lr=3"]),
+        ("lr=choice(1,5)", ["lr=1", "lr=5"]),
+        ("betas=[1,2],[3]", ["betas=[1,2]", "betas=[3]"]),
+    ],
+)
+def test_ways_to_write_several_values(typed: Typed, swept: str, values: list[str]) -> None:
+    jobs: list[Job] = []
+
+    def job(job: Job) -> JobResult:
+        jobs.append(job)
+        return JobResult()
+
+    assert typed(R, "-m", swept, job=job)[0] == 0
+    assert sorted(text for job in jobs for text in job.swept) == values or len(jobs) == 1
+    assert len({job.run_dir for job in jobs}) == max(len(values), 1)
+
+
 def test_multirun_over_experiments_names_the_directories(typed: Typed) -> None:
     names = []
 

@@ -53,7 +53,7 @@ def write_app(folder: Path) -> Path:
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Start the command in its folder."""
     command = [sys.executable, "-m", "app", *arguments]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
     return subprocess.Popen(command, cwd=folder, env=os.environ | environment, text=True, **pipes)
 
 

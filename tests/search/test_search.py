@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import signal
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -145,6 +147,24 @@ def test_a_search_that_is_killed_goes_on(app: Path) -> None:
     assert "| 12 |" in out
     code, _, err = run(app, *command)
     assert (code, len(rows(app / "s"))) == (0, 13), err  # there is nothing left to do
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_is_done_is_told_when_a_search_is_ended(app: Path, number: signal.Signals, code: int) -> None:
+    """Ctrl-C reaches the job by itself, `kill` and SLURM are passed on to it."""
+    process = start(app, "sweep=grid", "optimizer.lr=1e-3,1e-2,1e-1", "hydra.sweep.dir=s", SECONDS_OF_A_JOB="1")
+    end = time.monotonic() + 100
+    while not (app / "s" / "1" / "job.json").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.5)  # the job has begun
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == code, err
+    assert [(row["job"], row["status"]) for row in rows(app / "s")] == [("0", "done"), ("1", "interrupted")]
+    assert "best: job 0" in out
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 #
 # Needs root on a Debian or Ubuntu machine; installs slurm-wlm and munge where they are missing. Everything lies under
 # /tmp/locnet-slurm; `start` prints the line that makes the commands find it: export SLURM_CONF=...
-# A cluster that answers already is left as it is.
+# A cluster that answers already is left as it is. Exit code 3: SLURM cannot be installed here.
 set -euo pipefail
 
 HOME_DIR=${LOCNET_SLURM:-/tmp/locnet-slurm}
@@ -11,11 +11,19 @@ export SLURM_CONF=$HOME_DIR/slurm.conf
 
 answers() { timeout 10 sinfo --noheader --format %T 2>/dev/null | grep -qE '^(idle|mixed|allocated)'; }
 
+installed() { command -v slurmctld && command -v slurmd && command -v munged; } >/dev/null
+
 install() {
-  command -v slurmctld slurmd munged >/dev/null && return
+  installed && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "needs root and apt-get" >&2; exit 3; }
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null
+  for _ in 1 2 3; do
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends slurm-wlm munge; } >/dev/null 2>&1 || true
+    installed && return
+    sleep 3
+  done
+  echo "slurm-wlm and munge cannot be installed" >&2
+  exit 3
 }
 
 configure() {
@@ -52,6 +60,8 @@ SlurmdPort=16818
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$((cores < 2 ? 2 : cores)) RealMemory=$memory State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE:4
 CONF
+  # SLURM 23 and later ask for cgroups unless told not to; earlier ones do not know the word
+  [ "$(slurmctld -V | tr -dc '0-9.' | cut -d. -f1)" -lt 23 ] || echo "CgroupPlugin=disabled" >"$HOME_DIR/cgroup.conf"
 }
 
 start() {
@@ -62,9 +72,10 @@ start() {
   mkdir -p /run/munge /var/log/munge /var/lib/munge
   chown munge: /etc/munge/munge.key /run/munge /var/log/munge /var/lib/munge
   chmod 755 /run/munge
-  munge --no-input >/dev/null 2>&1 || runuser -u munge -- munged --force >/dev/null 2>&1
-  slurmctld -c
-  slurmd -c
+  munge --no-input >/dev/null 2>&1 || runuser -u munge -- munged --force </dev/null >/dev/null 2>&1
+  # daemons must not hold the pipe of a caller that waits for the end of our output
+  slurmctld -c </dev/null >/dev/null 2>&1
+  slurmd -c </dev/null >/dev/null 2>&1
   for _ in $(seq 60); do
     answers && return
     sleep 0.5
@@ -77,7 +88,11 @@ start() {
 stop() {
   scancel --state=PENDING,RUNNING --user=root 2>/dev/null || true
   for daemon in slurmd slurmctld; do
-    [ -f "$HOME_DIR/$daemon.pid" ] && kill "$(cat "$HOME_DIR/$daemon.pid")" 2>/dev/null || true
+    [ -f "$HOME_DIR/$daemon.pid" ] || continue
+    local pid
+    pid=$(cat "$HOME_DIR/$daemon.pid")
+    kill "$pid" 2>/dev/null || continue
+    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
   done
   rm -rf "$HOME_DIR"
 }

@@ -26,7 +26,7 @@ from locnet.config.jobs import JobRecord, Status, read_record
 from locnet.config.jobs import exit_code as jobs_exit_code
 from locnet.config.location import config_dir
 from locnet.config.messages import one_line
-from locnet.config.multirun import Multirun, started_by_torchrun
+from locnet.config.multirun import Multirun, goes_on, started_by_torchrun
 from locnet.config.tree import dotted
 from locnet.errors import ConfigError, LocnetError
 from locnet.runtime.rundir import is_main_process
@@ -36,6 +36,8 @@ CRASHED = 70
 would say that the command is done but skipped something."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+TERMINATED = 143
+"""Exit code after SIGTERM."""
 _BROKEN_PIPE = 141
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -204,9 +206,13 @@ class _App:
         writes = is_main_process()
         if writes:
             record.write(run_dir)
+        if "resume" in config and goes_on(run_dir):
+            config.resume = str(run_dir)
         started = time.monotonic()
         result, code, error = self._try(config, record)
         status: Status = "failed" if result is None else "pruned" if result.pruned else "done"
+        if code in (INTERRUPTED, TERMINATED):
+            status = "interrupted"
         value = result.value if result else None
         seconds = round(time.monotonic() - started, 2)
         ended = replace(record, status=status, exit_code=code, value=value, error=error, seconds=seconds)

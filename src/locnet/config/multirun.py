@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from locnet.config import isolation, resolvers
 from locnet.config.command_line import CommandLine
 from locnet.config.jobs import JobRecord, Status, read_record, read_records
+from locnet.runtime.rundir import CONFIG, is_main_process
 
 _INTERRUPTED = (130, 143, -2, -15)
 _places: list[Path] = []
@@ -74,7 +75,7 @@ class Multirun:
         place = Path(about.runtime.output_dir)
         trial = OmegaConf.select(about, "sweeper.trial")  # of a search that several processes share
         record = JobRecord(int(about.job.num if trial is None else trial), self._swept(about), session=self.session)
-        # SLURM has started this process for this job alone, perhaps one of several ranks
+        # SLURM has started this process for this job alone, perhaps as one of several ranks
         if self.module is None or os.environ.get("SUBMITIT_EXECUTOR") == "slurm":
             return job(record).value
         record.write(place)
@@ -130,6 +131,17 @@ def _normalised(overrides: tuple[str, ...]) -> set[str]:
         return set(overrides)
     plain = [override for override in parsed if not override.is_sweep_override() and not override.is_delete()]
     return {*overrides, *(f"{override.get_key_element()}={override.get_value_element_as_str()}" for override in plain)}
+
+
+def goes_on(run_dir: Path) -> bool:
+    """Whether SLURM has requeued a job of a multirun that had begun to train; what is left of less is removed."""
+    if not int(os.environ.get("SLURM_RESTART_COUNT") or 0):
+        return False
+    if (run_dir / "checkpoints" / "last.ckpt").is_file():
+        return True
+    if is_main_process():
+        (run_dir / CONFIG).unlink(missing_ok=True)  # the directory is free again
+    return False
 
 
 def started_by_torchrun() -> bool:
