@@ -19,6 +19,7 @@ from locnet.data.dataset import LabelledImages
 from locnet.data.records import Records
 from locnet.data.resize import boxes_to_image
 from locnet.data.samplers import Draw
+from locnet.data.strings import Strings
 from locnet.errors import DataError
 
 CALM = Augment(
@@ -40,7 +41,7 @@ def records(tmp_path: Path) -> Records:
     return Records(
         root=tmp_path,
         classes=("car", "dog", "person"),
-        files=np.array(["object.png", "background.png"]),
+        files=Strings(["object.png", "background.png"]),
         splits=np.array(["train", "train"]),
         labels=np.array([1, -1]),
         boxes=np.array([[0.25, 0.25, 0.75, 0.75], [np.nan] * 4]),

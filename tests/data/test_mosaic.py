@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locnet import target
+from locnet.config.defaults import data_settings
 from locnet.data.augment import Augment
 from locnet.data.augment.mosaic import draw_tiles
 from locnet.data.dataset import LabelledImages
-from locnet.data.readers.csv import read_csv
+from locnet.data.reading import read_data
 from locnet.data.samplers import Draw, TrainSampler
 
 PLAIN = {
@@ -42,7 +43,7 @@ def test_tiles_fill_the_input_exactly_once(seed: int, width: int, height: int) -
 
 
 def _images(folder: Path, manifest: Callable[..., Path], **augment: float) -> LabelledImages:
-    records = read_csv(manifest(folder / "photos", train=16)).select("train")
+    records = read_data(data_settings("csv", root=str(manifest(folder / "photos", train=16)))).records.select("train")
     return LabelledImages(records, height=64, width=64, resize="squash", augment=Augment(**(PLAIN | augment)))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from locnet.data.records import Records
+from locnet.data.strings import Strings
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def records() -> Records:
     return Records(
         root=Path("root"),
         classes=("car", "dog"),
-        files=np.array(["a.png", "sub/long name.png", "c.png", "d.png"]),
+        files=Strings(["a.png", "sub/long name.png", "c.png", "d.png"]),
         splits=np.array(["train", "test", "train", "test"]),
         labels=np.array([1, -1, 0, 1]),
         boxes=np.array([[0, 0, 0.5, 1], nothing, [0.25, 0.25, 1, 1], [0, 0, 1, 1]]),
@@ -49,7 +50,8 @@ def test_counts_name_background(records: Records) -> None:
 def test_fingerprint_is_stable_and_sees_every_label(records: Records) -> None:
     assert records.fingerprint() == replace(records, root=Path("elsewhere")).fingerprint()
     seen = {records.fingerprint()}
-    for column, value in (("files", "x.png"), ("splits", "val"), ("labels", 0), ("boxes", 0.125)):
+    seen.add(replace(records, files=Strings(["x.png", *records.files[1:]])).fingerprint())
+    for column, value in (("splits", "val"), ("labels", 0), ("boxes", 0.125)):
         changed = getattr(records, column).copy()
         changed[0] = value
         seen.add(replace(records, **{column: changed}).fingerprint())

@@ -13,7 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, SequentialSampler
 
-from locnet.config.schema import CsvSettings, SplitSettings
+from locnet.config.defaults import data_settings
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.errors import DataError
 from locnet.runtime.checkpoints import load_module
@@ -24,16 +24,7 @@ BATCH = 4
 
 def data_module(root: Path) -> LabelledImagesModule:
     """The splits at the size of the tiny network."""
-    settings = CsvSettings(
-        name="csv",
-        root=str(root),
-        annotations="annotations.csv",
-        classes=None,
-        split=SplitSettings(val=0.15, test=0.15, seed=0),
-        batch_size=BATCH,
-        num_workers=0,
-        resize="letterbox",
-    )
+    settings = data_settings("csv", root=str(root), batch_size=BATCH, num_workers=0, resize="letterbox")
     return LabelledImagesModule(settings, image_size=(64, 64))
 
 

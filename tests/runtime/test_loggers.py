@@ -16,7 +16,7 @@ from wandb.errors import AuthenticationError
 from wandb_file import WandbRun, read_wandb
 
 from locnet.callbacks.panel import Panel
-from locnet.config.schema import CsvSettings, SplitSettings
+from locnet.config.defaults import data_settings
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
@@ -48,16 +48,7 @@ def train(root: Path, tiny_model: Callable[..., dict[str, Any]]) -> Train:
     """Fit two epochs and test with a logger; gives val/iou of the epochs."""
 
     def train(logger: Logger, *, epochs: int = 2, images: int = 3) -> dict[str, list[float]]:
-        settings = CsvSettings(
-            name="csv",
-            root=str(root),
-            annotations="annotations.csv",
-            classes=None,
-            split=SplitSettings(val=0.1, test=0.1, seed=0),
-            batch_size=4,
-            num_workers=0,
-            resize="squash",
-        )
+        settings = data_settings("csv", root=str(root), batch_size=4, num_workers=0)
         pl.seed_everything(0, verbose=False)
         module = LocalizerModule(classes=("car", "dog", "person"), model=tiny_model())
         history = _Values()

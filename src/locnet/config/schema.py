@@ -12,6 +12,7 @@ Weight = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=16)]
 ImageSize = Pixels | Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
+BoxOrigin = Literal["continuous", "zero_inclusive", "one_inclusive"]
 BoxTerm = Literal["l1", "smooth_l1", "iou", "giou", "diou", "ciou"]
 
 
@@ -134,6 +135,7 @@ class SplitSettings(Settings):
     val: Annotated[float, Field(ge=0, lt=1)]
     test: Annotated[float, Field(ge=0, lt=1)]
     seed: int
+    group: str | None
 
     @model_validator(mode="after")
     def _something_is_left(self) -> SplitSettings:
@@ -162,14 +164,29 @@ class StreetsSettings(ServedSettings):
     test: Positive
 
 
-class CsvSettings(ServedSettings):
+class LabelSettings(ServedSettings):
+    """What all formats of labels have in common: what is made of the labels that a reader finds."""
+
+    root: str
+    classes: list[str] | dict[str, str | list[str]] | None
+    multiple: Literal["largest", "first", "error", "skip", "background"]
+    without_object: Literal["skip", "background"]
+    ignore_flags: list[Literal["crowd", "difficult", "truncated"]]
+    min_box: Weight
+    split: SplitSettings
+    max_bad_fraction: Share
+    check_images: bool | Literal["auto"]
+    duplicates: Literal["off", "bytes", "near", "strict"]
+
+
+class CsvSettings(LabelSettings):
     """`data=csv`: a manifest folder."""
 
     name: Literal["csv"]
-    root: str
-    annotations: str
-    classes: list[str] | None
-    split: SplitSettings
+    annotations: str | dict[Literal["train", "val", "test"], str]
+    columns: list[str] | None
+    images: str | None
+    box_origin: BoxOrigin
 
 
 DataSettings = Annotated[StreetsSettings | CsvSettings, Field(discriminator="name")]

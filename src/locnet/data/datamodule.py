@@ -10,17 +10,17 @@ from typing import Any
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
-from locnet.config.schema import CsvSettings, DataSettings, StreetsSettings
+from locnet.config.schema import DataSettings
 from locnet.data.augment import Augment
 from locnet.data.cache import CachedImages, cached, keep_for
 from locnet.data.dataset import LabelledImages, Sample
-from locnet.data.readers.csv import read_csv
+from locnet.data.labels.assemble import Reading
+from locnet.data.reading import read_data
 from locnet.data.records import SPLITS, Records
 from locnet.data.resize import ResizeMode
 from locnet.data.samplers import ExactSampler, TrainSampler
 from locnet.data.sources import ImageFiles, ImageSource
-from locnet.data.streets import generate
-from locnet.data.workers import cores, worker_count
+from locnet.data.workers import worker_count
 from locnet.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -56,19 +56,24 @@ class LabelledImagesModule(pl.LightningDataModule):
         self.image_size = image_size
         self.resize: ResizeMode = resize or data.resize
         self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser().absolute()
-        self._records: Records | None = None
+        self._reading: Reading | None = None
         self._cached: dict[tuple[str, bool], CachedImages] = {}
 
     @property
-    def records(self) -> Records:
-        """All labels, read at the first use (then one process draws the streets, where they are not drawn yet).
+    def reading(self) -> Reading:
+        """All labels and what became of them, read (the streets: drawn) at the first use.
 
         Raises:
             DataError: the labels cannot be used.
         """
-        if self._records is None:
-            self._records = read_records(self.data, self.classes, self.cache_dir)
-        return self._records
+        if self._reading is None:
+            self._reading = read_data(self.data, self.classes, self.cache_dir)
+        return self._reading
+
+    @property
+    def records(self) -> Records:
+        """The usable labels; see `reading`."""
+        return self.reading.records
 
     def dataset(self, split: str, *, augmented: bool = False) -> LabelledImages:
         """The images of one split.
@@ -161,34 +166,6 @@ class LabelledImagesModule(pl.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
-
-
-def read_records(data: DataSettings, classes: tuple[str, ...] | None = None, cache_dir: Path | None = None) -> Records:
-    """The labels that the settings name; drawn scenes lie in `cache_dir`.
-
-    Raises:
-        DataError: they cannot be used.
-    """
-    if isinstance(data, StreetsSettings):
-        root = generate(
-            _needed(cache_dir),
-            seed=data.seed,
-            size=data.size,
-            train=data.train,
-            val=data.val,
-            test=data.test,
-            workers=len(cores()),
-        )
-        return read_csv(root, classes=classes)
-    assert isinstance(data, CsvSettings)
-    return read_csv(
-        Path(data.root).expanduser(),
-        annotations=data.annotations,
-        classes=classes or data.classes,
-        val=data.split.val,
-        test=data.split.test,
-        split_seed=data.split.seed,
-    )
 
 
 def _needed(cache_dir: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,7 +103,7 @@ def load_image(path: Openable, at_least: int | None = None) -> LoadedImage:
     Raises:
         ImageError: the file is missing, empty, truncated, too large, or no image.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         width, height = image.size
         drafted = image.draft(None, (at_least, at_least)) if at_least else None
         image.load()
@@ -132,21 +133,26 @@ def image_size(path: Openable) -> tuple[int, int]:
     Raises:
         ImageError: the file is missing, empty, too large, or no image. Truncated pixels are not noticed.
     """
-    with _opened(path) as image:
-        width, height = image.size
-        if image.format == "TIFF":
-            # Pillow swaps the size of a rotated TIFF when opening or when loading, depending on its version.
-            tags = image.tag_v2  # type: ignore[attr-defined]
-            width, height = int(tags[_WIDTH_TAG]), int(tags[_HEIGHT_TAG])
-        # Pillow decodes a PNG without early EXIF to look for a late one; the list of chunks tells cheaper.
-        header_says_all = image.format == "PNG" and not _has_late_metadata(path)
-        if _orientation(image, header_only=header_says_all) in _SIDES_SWAPPED:
-            width, height = height, width
-        return height, width
+    with opened(path) as image:
+        return upright_size(path, image)
+
+
+def upright_size(path: Openable, image: Image.Image) -> tuple[int, int]:
+    """`image_size` of a file that is open already."""
+    width, height = image.size
+    if image.format == "TIFF":
+        # Pillow swaps the size of a rotated TIFF when opening or when loading, depending on its version.
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        width, height = int(tags[_WIDTH_TAG]), int(tags[_HEIGHT_TAG])
+    # Pillow decodes a PNG without early EXIF to look for a late one; the list of chunks tells cheaper.
+    header_says_all = image.format == "PNG" and not _has_late_metadata(path)
+    if _orientation(image, header_only=header_says_all) in _SIDES_SWAPPED:
+        width, height = height, width
+    return height, width
 
 
 @contextmanager
-def _opened(path: Openable) -> Iterator[Image.Image]:
+def opened(path: Openable) -> Iterator[Image.Image]:
     """The file as a Pillow image; whatever goes wrong inside the block leaves as an ImageError."""
     try:
         with path.open("rb") as stream, Image.open(stream) as image:
@@ -160,7 +166,8 @@ def _explain(path: Openable, error: Exception) -> str:
     """One line: the file, what is wrong with it, and the way out."""
     if isinstance(error, FileNotFoundError):
         return f"{path}: no such image; check the file name in the labels and data.root"
-    if isinstance(error, (IsADirectoryError, PermissionError)):
+    if isinstance(error, (IsADirectoryError, PermissionError)) or getattr(error, "errno", None) == errno.ELOOP:
+        assert isinstance(error, OSError)
         return f"{path}: cannot be read ({error.strerror}); it must be a readable file"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"{path}: too many pixels to decode safely (a decompression bomb?); scale the image down"

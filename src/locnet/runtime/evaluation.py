@@ -6,18 +6,20 @@ import logging
 from typing import Any, cast
 
 import pytorch_lightning as pl
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
+from locnet.config.defaults import data_settings
 from locnet.config.instantiate import build
-from locnet.config.schema import DataSettings, EvaluateSettings
+from locnet.config.schema import EvaluateSettings
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.resize import ResizeMode
 from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
 from locnet.runtime.checkpoints import find_checkpoint, load_module
 from locnet.runtime.collect import Collector
+from locnet.runtime.labels import say_labels
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
@@ -61,6 +63,7 @@ def evaluate(job: Job) -> JobResult:
         )
         data.trainer = trainer
         log.info("checkpoint     %s", path)
+        say_labels(data.reading, job.run_dir)
         [metrics] = trainer.test(module, dataloaders=data.exact_dataloader(settings.split), verbose=False)
         if not is_main_process():
             return JobResult()
@@ -86,9 +89,9 @@ def _trained_on(module: LocalizerModule) -> Any:
     remembered = cast(dict[str, Any], module.hparams).get("data")
     if not remembered:
         raise ConfigError("this checkpoint does not say what it was trained on; give data=csv data.root=DIR")
-    try:
-        return TypeAdapter(DataSettings).validate_python(remembered)
-    except ValidationError as error:
+    try:  # keys that its version did not know have their defaults
+        return data_settings(**remembered)
+    except (ValidationError, FileNotFoundError, TypeError) as error:
         raise ConfigError(
             "the data settings in this checkpoint are of another version; give data=csv data.root=DIR"
         ) from error

@@ -30,6 +30,7 @@ from locnet.runtime import loggers as run_loggers
 from locnet.runtime.checkpoints import LAST, find_checkpoint, init_from, load_module
 from locnet.runtime.collect import Collector
 from locnet.runtime.precision import best_precision
+from locnet.runtime.labels import say_labels
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
@@ -62,6 +63,7 @@ def fit(job: Job) -> JobResult:
         claim(job.run_dir, job.config, job.overrides, resume=resume is not None)
         with log_to(job.run_dir / "train.log"):
             module = _module(settings, data)
+            say_labels(data.reading, job.run_dir)
             if start is not None:
                 used, total = init_from(module, start)
                 log.info("init_from=%s: %d of %d tensors fit", settings.init_from, used, total)

@@ -1,0 +1,140 @@
+"""Image files of a data set: which exist, and which carry a name, by reading folders and not file by file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locnet.data.strings import Strings
+
+SUFFIXES = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".gif",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".avif",
+        ".jp2",
+    ]
+)
+"""Endings of files that are taken for images where a folder is searched; labels may name any file."""
+
+
+def exist(root: Path, files: Strings) -> NDArray[np.bool_]:
+    """Which of the files are there: `(N,)` bool.
+
+    A folder is listed once, which for a million images in it takes about as long as a few thousand questions for
+    single files would.
+    """
+    listings: dict[str, frozenset[str]] = {}
+    found = np.zeros(len(files), dtype=np.bool_)
+    for row, file in enumerate(files):
+        folder, _, name = file.rpartition("/")
+        listing = listings.get(folder)
+        if listing is None:
+            listing = listings[folder] = _names(root / folder)
+        found[row] = name in listing
+    return found
+
+
+def walk(root: Path, folder: str = "", suffixes: Collection[str] = SUFFIXES) -> list[str]:
+    """All images (or files of other endings) below a folder, relative to `root` with `/` between folders, sorted.
+
+    Links to folders are followed, each real folder once; hidden files and folders are passed over.
+    """
+    found: list[str] = []
+    seen: set[str] = set()
+    stack = [folder.strip("/")]
+    while stack:
+        current = stack.pop()
+        place = root / current
+        real = os.path.realpath(place)
+        if real in seen:
+            continue
+        seen.add(real)
+        for name, is_folder in _entries(place):
+            path = f"{current}/{name}" if current else name
+            if is_folder:
+                stack.append(path)
+            elif PurePosixPath(name).suffix.lower() in suffixes:
+                found.append(path)
+    return sorted(found)
+
+
+class ImageIndex:
+    """Images below a folder by their name without ending, for labels that do not say it."""
+
+    def __init__(self, root: Path, folder: str = "") -> None:
+        """Search `root / folder`; the paths are relative to `root`."""
+        self.files = walk(root, folder)
+        self._by_stem: dict[str, list[str]] = {}
+        for file in self.files:
+            self._by_stem.setdefault(stem_of(file), []).append(file)
+
+    def find(self, name: str, near: str) -> list[str]:
+        """The image that a label means; several where that cannot be decided, none where it is not there.
+
+        Of the images of that name, in any folder, those are taken that have the longest common folder with the
+        label: `train/labels/a.txt` is about `train/images/a.jpg`, not about `val/images/a.jpg`.
+
+        Args:
+            name: file name of the image, or what it is without its ending.
+            near: path of the label file, relative to the root.
+        """
+        same_stem = self._by_stem.get(stem_of(name), []) or self._by_stem.get(name, [])
+        found = [file for file in same_stem if file.rpartition("/")[2] == name] or same_stem
+        if len(found) < 2:
+            return found
+        common = [_shared_folders(file, near) for file in found]
+        return [file for file, depth in zip(found, common, strict=True) if depth == max(common)]
+
+
+def _shared_folders(one: str, other: str) -> int:
+    pairs = zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def stem_of(file: str) -> str:
+    """File name without folders and ending."""
+    name = file.rpartition("/")[2]
+    return name[: name.rfind(".")] if "." in name[1:] else name
+
+
+def _entries(folder: Path) -> list[tuple[str, bool]]:
+    """Names in a folder and whether each is a folder; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [(entry.name, _is_dir(entry)) for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
+
+
+def _names(folder: Path) -> frozenset[str]:
+    """Everything in a folder that is not a folder itself; links count, wherever they lead."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if not _is_dir(entry))
+    except (OSError, ValueError):  # ValueError: a name with a NUL character
+        return frozenset()
