@@ -15,6 +15,7 @@ from locnet.config.location import config_dir
 from locnet.config.schema import EvaluateSettings, ModelSettings, PredictSettings, TrainSettings
 from locnet.data.augment.pipeline import RANGES
 from locnet.data.augment.settings import build_augment
+from locnet.data.readers import READERS
 from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
 
@@ -32,7 +33,7 @@ COMPANIONS = {
     "head/classifier": ["loss=cross_entropy"],
     "head/softmax_box": ["loss=cross_entropy", "loss.box=5"],
     "loss/cross_entropy": ["head=classifier"],
-    "data/csv": ["data.root=somewhere"],
+    **{f"data/{name}": ["data.root=somewhere"] for name in (*READERS, "auto")},
     "callbacks/early_stopping": [],
 }
 

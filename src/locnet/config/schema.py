@@ -189,7 +189,95 @@ class CsvSettings(LabelSettings):
     box_origin: BoxOrigin
 
 
-DataSettings = Annotated[StreetsSettings | CsvSettings, Field(discriminator="name")]
+class ParquetSettings(LabelSettings):
+    """`data=parquet`: the manifest as Parquet."""
+
+    name: Literal["parquet"]
+    annotations: str
+    images: str | None
+    box_origin: BoxOrigin
+
+
+class VocSettings(LabelSettings):
+    """`data=voc`: Pascal VOC."""
+
+    name: Literal["voc"]
+    annotations: str | None
+    images: str | None
+    image_sets: str
+    box_origin: BoxOrigin
+
+
+class CocoSettings(LabelSettings):
+    """`data=coco`."""
+
+    name: Literal["coco"]
+    annotations: str | dict[Literal["train", "val", "test"], str] | None
+    images: str | None
+
+
+class YoloSettings(LabelSettings):
+    """`data=yolo`."""
+
+    name: Literal["yolo"]
+    yaml: str | None
+
+
+class TinyImagenetSettings(LabelSettings):
+    """`data=tiny_imagenet`."""
+
+    name: Literal["tiny_imagenet"]
+    box_origin: BoxOrigin
+
+
+class ImagenetSettings(LabelSettings):
+    """`data=imagenet`: ImageNet CLS-LOC."""
+
+    name: Literal["imagenet"]
+    box_origin: BoxOrigin
+
+
+class CubSettings(LabelSettings):
+    """`data=cub`: CUB-200-2011."""
+
+    name: Literal["cub"]
+
+
+class PetsSettings(LabelSettings):
+    """`data=pets`: Oxford-IIIT Pet."""
+
+    name: Literal["pets"]
+    target: Literal["breed", "species"]
+    box_origin: BoxOrigin
+
+
+class FoldersSettings(LabelSettings):
+    """`data=folders`: a folder for each class, no boxes."""
+
+    name: Literal["folders"]
+
+
+class AutoSettings(LabelSettings):
+    """`data=auto`: whatever format the folder has."""
+
+    name: Literal["auto"]
+
+
+DataSettings = Annotated[
+    StreetsSettings
+    | CsvSettings
+    | ParquetSettings
+    | VocSettings
+    | CocoSettings
+    | YoloSettings
+    | TinyImagenetSettings
+    | ImagenetSettings
+    | CubSettings
+    | PetsSettings
+    | FoldersSettings
+    | AutoSettings,
+    Field(discriminator="name"),
+]
 
 
 class EmaSettings(Settings):

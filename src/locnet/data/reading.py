@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from locnet.config.defaults import data_settings
-from locnet.config.schema import CsvSettings, DataSettings, LabelSettings, StreetsSettings
+from locnet.config.schema import AutoSettings, CsvSettings, DataSettings, LabelSettings, StreetsSettings
 from locnet.data.duplicates import across_splits, alike, equal_files
 from locnet.data.inspection import Facts, inspect_all
 from locnet.data.labels.assemble import Reading, assemble
@@ -16,6 +16,7 @@ from locnet.data.labels.classes import BACKGROUND
 from locnet.data.labels.image_files import Look
 from locnet.data.labels.tables import Labels
 from locnet.data.readers import READERS
+from locnet.data.recognise import recognise
 from locnet.data.workers import cores
 from locnet.errors import DataError
 
@@ -48,8 +49,12 @@ def read_labels(settings: LabelSettings) -> Labels:
     """
     root = Path(settings.root).expanduser()
     if not root.is_dir():
-        there = "is a file, not a folder" if root.exists() else "there is no such folder"
+        there = "is a file, not a folder; unpack it if it is an archive" if root.exists() else "there is no such folder"
         raise DataError(f"data.root={settings.root}: {there}")
+    if isinstance(settings, AutoSettings):
+        concrete, said = recognise(settings)
+        labels = read_labels(concrete)
+        return replace(labels, notes=(said, *labels.notes))
     reader: Callable[[Any], Labels] = READERS[settings.name]  # type: ignore[attr-defined]  # every format has a name
     return reader(settings)
 

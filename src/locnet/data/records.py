@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from locnet.data.labels.defects import place
 from locnet.data.strings import Strings
 
 SPLITS = ("train", "val", "test")
@@ -24,18 +25,19 @@ class Origin:
         sources: the label files.
         source: `(N,)` int32, which of them; -1 where a row comes from no file (a folder's name, say).
         line: `(N,)` int64, line in it from 1 on; 0 where lines have no meaning.
+        unit: what `line` counts: line, row or annotation.
     """
 
     sources: tuple[str, ...]
     source: NDArray[np.int32]
     line: NDArray[np.int64]
+    unit: str = "line"
 
     def where(self, index: int) -> str:
-        """`FILE:LINE` of one row, `FILE` where lines have no meaning, nothing where no file says it."""
+        """`FILE:LINE` of one row; empty where no file says it."""
         if self.source[index] < 0:
             return ""
-        name, line = self.sources[self.source[index]], int(self.line[index])
-        return f"{name}:{line}" if line else name
+        return place(self.sources[self.source[index]], int(self.line[index]), self.unit)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Records:
             boxes=self.boxes[rows],
             sizes=self.sizes[rows],
             extra={name: column[rows] for name, column in self.extra.items()},
-            origin=origin and Origin(origin.sources, origin.source[rows], origin.line[rows]),
+            origin=origin and replace(origin, source=origin.source[rows], line=origin.line[rows]),
         )
 
     def select(self, split: str) -> Records:

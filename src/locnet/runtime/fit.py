@@ -29,8 +29,8 @@ from locnet.optim import check_optimizer
 from locnet.runtime import loggers as run_loggers
 from locnet.runtime.checkpoints import LAST, find_checkpoint, init_from, load_module
 from locnet.runtime.collect import Collector
-from locnet.runtime.precision import best_precision
 from locnet.runtime.labels import say_labels
+from locnet.runtime.precision import best_precision
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to

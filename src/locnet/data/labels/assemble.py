@@ -88,7 +88,7 @@ def assemble(
         boxes=_of_chosen(objects.boxes, chosen[rows], np.float64(np.nan)),
         sizes=objects.sizes[rows],
         extra=extra,
-        origin=Origin(labels.sources, labels.source[rows], _lines(labels, chosen)[rows]),
+        origin=Origin(labels.sources, labels.source[rows], _lines(labels, chosen)[rows], labels.line_unit),
         has_boxes=labels.has_boxes,
     )
     return Reading(

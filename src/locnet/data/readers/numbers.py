@@ -38,17 +38,20 @@ class Numbers:
 
 
 def to_numbers(column: pa.Array, *, comma_is_decimal: bool = False) -> Numbers:
-    """Read a column of trimmed strings.
+    """Read a column.
 
     Args:
-        column: R strings.
+        column: R trimmed strings, or numbers (null where empty).
         comma_is_decimal: `1,234` is 1.234, as in files whose cells are divided by semicolons; otherwise it may be
             a thousand as well, and is no number.
     """
+    if pa.types.is_floating(column.type):
+        values = np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+        return Numbers(values, np.array(pc.is_null(column).to_numpy(zero_copy_only=False)), ())
     empty = pc.equal(column, "").to_numpy(zero_copy_only=False)
     try:
-        values = pc.if_else(pc.equal(column, ""), None, column).cast(pa.float64())
-        return Numbers(np.array(values.to_numpy(zero_copy_only=False), dtype=np.float64), empty, ())
+        plain = pc.if_else(pc.equal(column, ""), None, column).cast(pa.float64())
+        return Numbers(np.array(plain.to_numpy(zero_copy_only=False), dtype=np.float64), empty, ())
     except pa.ArrowInvalid:
         pass
     found = [number(text, comma_is_decimal=comma_is_decimal) for text in column.to_pylist()]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from locnet.config.messages import suggest
 from locnet.data.labels.classes import BACKGROUND
 from locnet.data.labels.defects import Defect, place
-from locnet.data.labels.tables import BoxOrigin, Labels
+from locnet.data.labels.tables import BoxOrigin, Labels, LineUnit
 from locnet.data.readers.numbers import Numbers, to_numbers
 from locnet.data.readers.table import Table
 from locnet.data.records import SPLITS
@@ -24,6 +24,7 @@ from locnet.errors import DataError
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 NEEDED = ("filename", "class", *EDGES)
 KNOWN = (*NEEDED, "split", "width", "height")
+_TEXT = ("filename", "class", "split")
 _BACKGROUND = f"an image without an object has the class {BACKGROUND}"
 
 
@@ -40,6 +41,7 @@ class _Rows:
     background: NDArray[np.bool_]
     good: NDArray[np.bool_]
     defects: list[Defect]
+    line_unit: LineUnit
 
     def refuse(self, kind: str, rows: NDArray[np.bool_], words: Callable[[int], str], column: str = "") -> None:
         """A defect for each of the rows that is still good; it is not any more unless it was repaired."""
@@ -50,13 +52,18 @@ class _Rows:
 
     def note(self, kind: str, row: int, words: str, column: str) -> None:
         source, line = str(self.table.path), int(self.table.lines[row])
-        value = str(self.table.columns[column][row]) if column else ""
-        text = f"{place(source, line)}: {words}"
+        value = cell(self.table.columns[column], row) if column else ""
+        text = f"{place(source, line, self.line_unit)}: {words}"
         self.defects.append(Defect(kind, text, str(self.file[row]), source, line, value))
 
 
 def rows_to_labels(
-    root: Path, tables: Sequence[Table], *, folder: str = "", box_origin: BoxOrigin = "continuous"
+    root: Path,
+    tables: Sequence[Table],
+    *,
+    folder: str = "",
+    box_origin: BoxOrigin = "continuous",
+    line_unit: LineUnit = "line",
 ) -> Labels:
     """Labels from the rows of one or more tables.
 
@@ -65,11 +72,12 @@ def rows_to_labels(
         tables: with the columns `NEEDED` at least.
         folder: of the images, relative to the root.
         box_origin: what pixel numbers mean.
+        line_unit: what `lines` of the tables count.
 
     Raises:
         DataError: a column is missing, or there are no rows.
     """
-    parts = [_check_rows(table) for table in tables]
+    parts = [_check_rows(table, line_unit) for table in tables]
     defects = [defect for part in parts for defect in part.defects]
     extra = _extra_columns(parts)
     good = [np.flatnonzero(part.good) for part in parts]
@@ -105,6 +113,7 @@ def rows_to_labels(
         names=tuple(names.dictionary.to_pylist()),
         sources=tuple(str(table.path) for table in tables),
         box_origin=box_origin,
+        line_unit=line_unit,
         extra={
             name: Strings(
                 _joined([c.take(pa.array(r)) for c, r in zip(columns, good, strict=True)]).take(pa.array(first))
@@ -117,8 +126,9 @@ def rows_to_labels(
     return replace(labels, defects=tuple(replace(d, file=prefix + d.file if d.file else "") for d in defects))
 
 
-def _check_rows(table: Table) -> _Rows:
-    columns, path = table.columns, table.path
+def _check_rows(table: Table, line_unit: LineUnit) -> _Rows:
+    path = table.path
+    columns = {name: _as_text(column) if name in _TEXT else column for name, column in table.columns.items()}
     missing = next((column for column in NEEDED if column not in columns), None)
     if missing is not None:
         raise DataError(
@@ -139,6 +149,7 @@ def _check_rows(table: Table) -> _Rows:
         background=_equal(columns["class"], BACKGROUND),
         good=np.ones(count, dtype=np.bool_),
         defects=[_ragged(str(path), *row) for row in table.ragged],
+        line_unit=line_unit,
     )
     rows.refuse("empty_filename", _equal(rows.file, ""), lambda _: "filename is empty")
     rows.refuse("empty_class", _equal(rows.name, ""), lambda _: f"class is empty; {_BACKGROUND}")
@@ -185,7 +196,7 @@ def _check_boxes(rows: _Rows, columns: dict[str, pa.Array]) -> None:
         rows.refuse(
             "background_with_box",
             rows.background & ~numbers.empty,
-            lambda row, edge=edge: f"{BACKGROUND} has a box ({edge}={columns[edge][row]}); empty its box cells",  # type: ignore[misc]
+            lambda row, edge=edge: f"{BACKGROUND} has a box ({edge}={cell(columns[edge], row)}); empty its box cells",  # type: ignore[misc]
             edge,
         )
     for edge, numbers in zip(EDGES, edges, strict=True):
@@ -211,7 +222,7 @@ def _refuse_words(rows: _Rows, numbers: Numbers, column: str, where: NDArray[np.
 
 
 def _quoting(rows: _Rows, column: str, words: str) -> Callable[[int], str]:
-    return lambda row: f"{column}={rows.table.columns[column][row]} {words}"
+    return lambda row: f"{column}={cell(rows.table.columns[column], row)} {words}"
 
 
 def _ragged(source: str, line: int, text: str) -> Defect:
@@ -237,10 +248,18 @@ def _conflicting_splits(
     return defects
 
 
+def cell(column: pa.Array, row: int) -> str:
+    """One cell as it would stand in a table."""
+    value = column[row].as_py()
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 def _extra_columns(parts: Sequence[_Rows]) -> dict[str, list[pa.Array]]:
     """Columns that all tables have and that have no meaning of their own."""
     shared = [name for name in parts[0].table.columns if all(name in part.table.columns for part in parts)]
-    return {name: [part.table.columns[name] for part in parts] for name in shared if name and name not in KNOWN}
+    return {
+        name: [_as_text(part.table.columns[name]) for part in parts] for name in shared if name and name not in KNOWN
+    }
 
 
 def _first_rows(image: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -248,6 +267,11 @@ def _first_rows(image: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     first = np.zeros(count, dtype=np.int64)
     first[image[::-1]] = np.arange(len(image), dtype=np.int64)[::-1]
     return first
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Text of a column that may hold numbers, as class names do now and then."""
+    return column if pa.types.is_string(column.type) else pc.fill_null(column.cast(pa.string()), "")
 
 
 def _joined(arrays: Sequence[pa.Array]) -> pa.Array:
