@@ -263,9 +263,8 @@ class AutoSettings(LabelSettings):
     name: Literal["auto"]
 
 
-DataSettings = Annotated[
-    StreetsSettings
-    | CsvSettings
+_Labelled = (
+    CsvSettings
     | ParquetSettings
     | VocSettings
     | CocoSettings
@@ -275,9 +274,10 @@ DataSettings = Annotated[
     | CubSettings
     | PetsSettings
     | FoldersSettings
-    | AutoSettings,
-    Field(discriminator="name"),
-]
+    | AutoSettings
+)
+LabelDataSettings = Annotated[_Labelled, Field(discriminator="name")]
+DataSettings = Annotated[StreetsSettings | _Labelled, Field(discriminator="name")]
 
 
 class EmaSettings(Settings):
@@ -377,4 +377,14 @@ class PredictSettings(Settings):
     batch_size: Positive
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    paths: PathsSettings
+
+
+class DoctorSettings(Settings):
+    """`python -m locnet.doctor`."""
+
+    data: LabelDataSettings
+    checkpoint: str | None
+    clean: bool
+    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     paths: PathsSettings

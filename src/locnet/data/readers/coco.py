@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from locnet.config.schema import CocoSettings
 from locnet.data.files import walk
@@ -27,10 +27,7 @@ def read_coco(settings: CocoSettings) -> Labels:
     """
     root = Path(settings.root).expanduser()
     given = settings.annotations
-    if given is None:
-        files = find_files(root)
-    else:
-        files = {"": given} if isinstance(given, str) else dict(given.items())
+    files = cast("dict[str, str]", {"": given} if isinstance(given, str) else given or find_files(root))
     builder = LabelsBuilder(root, line_unit="annotation")
     present = frozenset(walk(root))
     for split, file in files.items():

@@ -1,0 +1,71 @@
+"""The job of `python -m locnet.doctor`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from locnet.checkup.manifest import write_manifest
+from locnet.checkup.page import write_page
+from locnet.checkup.screen import print_screen
+from locnet.checkup.suspects import Suspect, find_suspects
+from locnet.config.app import Job, JobResult
+from locnet.config.check import check
+from locnet.config.schema import DoctorSettings
+from locnet.data.inspection import Facts, inspect_all
+from locnet.data.labels.assemble import Reading, assemble
+from locnet.data.labels.defects import write_defects
+from locnet.data.progress import with_progress
+from locnet.data.reading import read_labels, with_duplicates
+from locnet.data.workers import cores
+from locnet.runtime.rundir import claim
+
+log = logging.getLogger(__name__)
+
+
+def examine(job: Job) -> JobResult:
+    """Write report.html, defects.jsonl and, on request, clean.csv; exit code 1 where there are defects.
+
+    Raises:
+        LocnetError: the configuration or the labels cannot be read at all.
+    """
+    settings = check(job.config, DoctorSettings)
+    checkpoint, trained = None, None
+    if settings.checkpoint is not None:
+        from locnet.runtime.checkpoints import find_checkpoint, read_checkpoint
+
+        checkpoint = find_checkpoint(settings.checkpoint)
+        trained = tuple(read_checkpoint(checkpoint)["hyper_parameters"]["classes"])
+    labels = read_labels(settings.data)
+    workers = len(cores()) if settings.num_workers == "auto" else settings.num_workers
+
+    def look(paths: Sequence[str]) -> list[Facts]:
+        return inspect_all(
+            paths,
+            whole=True,
+            workers=workers,
+            progress=lambda facts: with_progress(facts, len(paths), f"looking at {len(paths):,} images"),
+        )
+
+    reading = assemble(labels, settings.data, look=look, look_at_all=True, trained=trained)
+    reading = with_duplicates(reading, near=True)
+    suspects: list[Suspect] | None = None
+    if checkpoint is not None:
+        suspects = find_suspects(
+            reading.records, checkpoint, lambda batches: with_progress(batches, len(batches), "asking the model")
+        )
+    claim(job.run_dir, job.config, job.overrides)
+    write_defects(job.run_dir / "defects.jsonl", reading.defects)
+    write_page(job.run_dir / "report.html", reading, settings.data.root, suspects)
+    files = ["report.html", "defects.jsonl"]
+    if settings.clean:
+        write_manifest(job.run_dir / "clean.csv", reading.records)
+        files.append("clean.csv")
+    print_screen(reading, settings.data.root, suspects)
+    log.info("written        %s: %s", job.run_dir, ", ".join(files))
+    return JobResult(exit_code=1 if needs_a_look(reading) else 0)
+
+
+def needs_a_look(reading: Reading) -> bool:
+    """Whether anything was found that is more than good to know."""
+    return any(defect.action != "noted" for defect in reading.defects)

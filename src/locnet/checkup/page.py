@@ -1,0 +1,170 @@
+"""`report.html`: one file that shows a data set, its pictures inside, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from locnet import __version__
+from locnet.checkup.drawing import bars, card, heat_map, printable, table
+from locnet.checkup.pictures import picture
+from locnet.checkup.statistics import Statistics, statistics
+from locnet.checkup.suspects import Suspect
+from locnet.data.labels.assemble import Reading
+from locnet.data.labels.defects import KINDS, Defect
+from locnet.data.labels.summary import summary_lines
+from locnet.data.records import SPLITS, Records
+
+_PER_CLASS, _PER_KIND, _MOST_CLASSES, _MOST_SUSPECTS = 12, 24, 40, 60
+_STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;color:#222;margin:2rem auto;max-width:1240px;padding:0 1rem}
+h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem;border-bottom:1px solid #e4e4e4}
+h3{font-size:1rem;margin:1.2rem 0 .4rem}.where,figcaption,.rule{color:#666;font-size:.88rem}
+table{border-collapse:collapse}td,th{padding:.15rem .7rem .15rem 0;text-align:left;vertical-align:top}
+th{color:#666;font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
+.bars td.bar{width:220px}.bar span{display:block;height:.8rem;background:#0072B2;margin-top:.3rem;min-width:1px}
+.row{display:flex;flex-wrap:wrap;gap:2rem}figure{margin:0}.cards{display:flex;flex-wrap:wrap;gap:.8rem}
+.card{width:178px;font-size:.8rem;overflow-wrap:anywhere}.frame{height:178px;display:flex;align-items:center;
+justify-content:center;background:#f4f4f4}.frame img{max-width:176px;max-height:176px}.none{color:#999}
+.left{color:#B3261E}.repaired{color:#9C6A00}.reported{color:#0072B2}.noted{color:#666}
+"""
+
+
+def write_page(path: Path, reading: Reading, root: str, suspects: Sequence[Suspect] | None) -> None:
+    """Write the page.
+
+    Args:
+        path: of the file.
+        reading: of the labels, with the facts of all images.
+        root: of the data set, as the user wrote it.
+        suspects: labels that a model contradicts; None where none was asked.
+    """
+    numbers = statistics(reading)
+    parts = [
+        f"<h1>{escape(printable(root))}</h1>",
+        f"<div class=where>locnet {__version__} doctor</div>",
+        _summary(reading),
+        _classes(reading.records),
+        _boxes(numbers) if reading.records.has_boxes else "",
+        _images(numbers),
+        _suspects(reading.records, suspects) if suspects is not None else "",
+        _defects(reading),
+        _contact_sheets(reading.records),
+    ]
+    head = f"<meta charset=utf-8><title>locnet doctor: {escape(printable(root))}</title><style>{_STYLE}</style>"
+    path.write_text(f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n", "utf-8")
+
+
+def _summary(reading: Reading) -> str:
+    rows = [(heading, printable(text)) for heading, text in summary_lines(reading, "defects.jsonl")]
+    return f"<h2>Summary</h2>{table(('', ''), rows)}"
+
+
+def _classes(records: Records) -> str:
+    counts = records.counts()
+    names = (*records.classes, "background")
+    sums = {name: sum(counts[split][name] for split in SPLITS) for name in names}
+    rows = [
+        (name, *(counts[split][name] for split in SPLITS), sums[name]) for name in sorted(names, key=lambda n: -sums[n])
+    ]
+    total = ("all", *(sum(counts[split].values()) for split in SPLITS), len(records))
+    return f"<h2>Classes</h2>{table(('class', *SPLITS, 'all'), [*rows, total])}"
+
+
+def _boxes(numbers: Statistics) -> str:
+    maps = (
+        heat_map(numbers.centres, "midpoint x, 0 to 1", "midpoint y, 0 to 1"),
+        heat_map(numbers.coverage, "x", "y; how many of the boxes cover a place"),
+        heat_map(numbers.shapes, "box width, 0 to 1 of the image", "box height, 1 to 0"),
+    )
+    areas = [(f"{tenth * 10} to {tenth * 10 + 10} %", int(count)) for tenth, count in enumerate(numbers.areas)]
+    return (
+        f"<h2>Boxes</h2><div class=row>{''.join(maps)}</div><div class=row>"
+        f"<div><h3>Share of the image</h3>{bars(areas)}</div>"
+        f"<div><h3>Width / height</h3>{bars(numbers.ratios)}</div></div>"
+    )
+
+
+def _images(numbers: Statistics) -> str:
+    return (
+        f"<h2>Images</h2><div class=row><div><h3>Width x height (the commonest)</h3>{bars(numbers.sizes)}</div>"
+        f"<div><h3>Mode</h3>{bars(numbers.modes)}<p>{numbers.bytes_total / 1e6:,.1f} MB of image files</p></div></div>"
+    )
+
+
+def _suspects(records: Records, suspects: Sequence[Suspect]) -> str:
+    if not suspects:
+        return "<h2>Suspect labels</h2><p>The model contradicts no label with confidence.</p>"
+    cards = [
+        card(
+            picture(records.path(s.row), records.boxes[s.row], s.box),
+            records.files[s.row],
+            (records.files[s.row], f"label: {s.label}", f"model: {s.verdict} {s.confidence:.2f}", s.words),
+        )
+        for s in suspects[:_MOST_SUSPECTS]
+    ]
+    words = f"{len(suspects)} labels that the model contradicts with confidence: the label blue, the model orange."
+    return f"<h2>Suspect labels</h2><p>{words}</p><div class=cards>{''.join(cards)}</div>"
+
+
+def _defects(reading: Reading) -> str:
+    """Defects by kind, what is left out first."""
+    if not reading.defects:
+        return "<h2>Defects</h2><p>None.</p>"
+    order = {action: rank for rank, action in enumerate(("left out", "repaired", "reported", "noted"))}
+    ranked = sorted(reading.defects, key=lambda defect: (order[defect.action], defect.kind))
+    rows = {file: row for row, file in enumerate(reading.records.files)}
+    parts = ["<h2>Defects</h2>"]
+    for kind, group in groupby(ranked, key=lambda defect: defect.kind):
+        found, rule = list(group), KINDS[kind]
+        parts.append(
+            f"<h3>{escape(rule.words)}: {len(found):,} <span class={rule.action.split()[0]}>{rule.action}</span></h3>"
+            f"<div class=rule>{escape(rule.rule)}</div><div class=cards>"
+        )
+        parts += [_defect(reading, defect, rows) for defect in found[:_PER_KIND]]
+        rest = len(found) - _PER_KIND
+        parts.append(f"</div>{f'<p>and {rest:,} more in defects.jsonl</p>' if rest > 0 else ''}")
+    return "".join(parts)
+
+
+def _defect(reading: Reading, defect: Defect, rows: dict[str, int]) -> str:
+    records = reading.records
+    row = rows.get(defect.file)
+    box = records.boxes[row] if row is not None and records.has_boxes else None
+    image = picture(records.root / defect.file, box) if defect.file else None
+    twin = rows.get(defect.value) if "duplicate_across" in defect.kind else None
+    second = (
+        "" if twin is None else card(picture(records.path(twin), records.boxes[twin]), defect.value, (defect.value,))
+    )
+    root = f"{records.root}/"
+    lines = (defect.file, defect.message.replace(root, ""))
+    return second + card(image, defect.message, lines)
+
+
+def _contact_sheets(records: Records) -> str:
+    parts = ["<h2>Contact sheets</h2>"]
+    names = dict(enumerate(records.classes)) | {-1: "background"}
+    for label in sorted(names, key=lambda label: -int((records.labels == label).sum()))[:_MOST_CLASSES]:
+        rows = np.flatnonzero(records.labels == label)
+        if len(rows):
+            cards = "".join(_example(records, int(row)) for row in _spread(rows))
+            parts.append(f"<h3>{escape(names[label])}: {len(rows):,}</h3><div class=cards>{cards}</div>")
+    if len(names) > _MOST_CLASSES:
+        parts.append(f"<p>and {len(names) - _MOST_CLASSES} smaller classes</p>")
+    return "".join(parts)
+
+
+def _example(records: Records, row: int) -> str:
+    image = picture(records.path(row), records.boxes[row] if records.has_boxes else None)
+    where = records.origin.where(row).replace(f"{records.root}/", "") if records.origin else ""
+    return card(image, records.files[row], (records.files[row], f"{records.splits[row]}, {where}"))
+
+
+def _spread(rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[int]:
+    """A few of the rows, evenly over all of them."""
+    places = np.unique(np.linspace(0, len(rows) - 1, min(_PER_CLASS, len(rows))).round().astype(np.int64))
+    return iter(rows[places].tolist())
