@@ -13,7 +13,7 @@ from hydra.errors import (
     SearchPathException,
 )
 from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError
+from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from locnet.config.command_line import CommandLine, split
 from locnet.config.messages import choices, join_or, nearest, one_line, suggest, unknown_key
