@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def heat_map(values: NDArray[np.int64] | NDArray[np.float64], across: str, down: str) -> str:
+def heat_map(values: NDArray[np.int64] | NDArray[np.float64], title: str, across: str, down: str) -> str:
     """A square of cells, darker where there is more.
 
     Args:
         values: `(N, N)`, the first row on top.
+        title: of the whole.
         across: what the columns are.
         down: what the rows are.
     """
@@ -30,7 +31,7 @@ def heat_map(values: NDArray[np.int64] | NDArray[np.float64], across: str, down:
         )
     frame = '<rect width="240" height="240" fill="none" stroke="#767676"/>'
     return (
-        f'<figure><svg viewBox="0 0 240 240" width="240" height="240" role="img">{"".join(cells)}{frame}</svg>'
+        f'<figure><h3>{escape(title)}</h3><svg viewBox="0 0 240 240" width="240" height="240" role="img">{"".join(cells)}{frame}</svg>'
         f"<figcaption>across: {escape(across)}<br>down: {escape(down)}</figcaption></figure>"
     )
 

@@ -77,9 +77,9 @@ def _classes(records: Records) -> str:
 
 def _boxes(numbers: Statistics) -> str:
     maps = (
-        heat_map(numbers.centres, "midpoint x, 0 to 1", "midpoint y, 0 to 1"),
-        heat_map(numbers.coverage, "x", "y; how many of the boxes cover a place"),
-        heat_map(numbers.shapes, "box width, 0 to 1 of the image", "box height, 1 to 0"),
+        heat_map(numbers.centres, "Midpoints", "x, 0 to 1", "y, 0 to 1"),
+        heat_map(numbers.coverage, "Places that boxes cover", "x, 0 to 1", "y, 0 to 1"),
+        heat_map(numbers.shapes, "Width and height", "box width, 0 to 1 of the image", "box height, 1 to 0"),
     )
     areas = [(f"{tenth * 10} to {tenth * 10 + 10} %", int(count)) for tenth, count in enumerate(numbers.areas)]
     return (
@@ -140,8 +140,8 @@ def _defect(reading: Reading, defect: Defect, rows: dict[str, int]) -> str:
     second = (
         "" if twin is None else card(picture(records.path(twin), records.boxes[twin]), defect.value, (defect.value,))
     )
-    root = f"{records.root}/"
-    lines = (defect.file, defect.message.replace(root, ""))
+    message = defect.message.replace(f"{records.root}/", "").removeprefix(f"{records.root}: ")
+    lines = (defect.file, message)
     return second + card(image, defect.message, lines)
 
 

@@ -71,6 +71,7 @@ def _defects(reading: Reading, counts: Counter[str]) -> Table:
     table = Table("found", "", "what is done", "the first", box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.columns[0].justify = "right"
     for kind, count in counts.most_common():
-        example = first[kind].message.replace(f"{reading.records.root}/", "")
+        root = str(reading.records.root)
+        example = first[kind].message.replace(f"{root}/", "").removeprefix(f"{root}: ")
         table.add_row(f"{count:,}", KINDS[kind].words, KINDS[kind].action, Text(example[:90]))
     return table

@@ -19,7 +19,7 @@ from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
 from locnet.runtime.checkpoints import find_checkpoint, load_module
 from locnet.runtime.collect import Collector
-from locnet.runtime.labels import say_labels
+from locnet.runtime.labels import refuse_without_boxes, say_labels
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
@@ -46,6 +46,7 @@ def evaluate(job: Job) -> JobResult:
         cache_dir=settings.paths.cache,
     )
     data.dataset(settings.split)  # labels that cannot be used leave no run directory behind
+    refuse_without_boxes(data.records, has_box=module.model.has_box)
     claim(job.run_dir, job.config, job.overrides)
     with quiet(), log_to(job.run_dir / "evaluate.log"):
         collector = Collector()

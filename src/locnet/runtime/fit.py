@@ -29,7 +29,7 @@ from locnet.optim import check_optimizer
 from locnet.runtime import loggers as run_loggers
 from locnet.runtime.checkpoints import LAST, find_checkpoint, init_from, load_module
 from locnet.runtime.collect import Collector
-from locnet.runtime.labels import say_labels
+from locnet.runtime.labels import refuse_without_boxes, say_labels
 from locnet.runtime.precision import best_precision
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
@@ -59,7 +59,8 @@ def fit(job: Job) -> JobResult:
             build(node | {"_partial_": True}, key=f"logger.{name}", allow_targets=settings.allow_targets)
             for name, node in settings.logger.items()
         ]
-        _ = data.records  # labels that cannot be used leave no run directory behind
+        # labels that cannot be used leave no run directory behind
+        refuse_without_boxes(data.records, has_box=settings.head.name != "classifier")
         claim(job.run_dir, job.config, job.overrides, resume=resume is not None)
         with log_to(job.run_dir / "train.log"):
             module = _module(settings, data)
