@@ -113,11 +113,12 @@ def test_whatever_happens_to_a_job_the_others_go_on(app: Path) -> None:
     assert "summary of ['0', '1', '2', '3', '4']" in done.stdout
 
 
-def test_processes_of_torchrun_do_not_each_run_the_sweep(app: Path) -> None:
-    done = run(app, "-m", "lr=1,6", RANK="0", LOCAL_RANK="0", WORLD_SIZE="2")
+@pytest.mark.parametrize("environment", [{"RANK": "0", "WORLD_SIZE": "2"}, {"SLURM_STEP_NUM_TASKS": "2"}])
+def test_several_processes_do_not_each_run_the_sweep(app: Path, environment: dict[str, str]) -> None:
+    done = run(app, "-m", "lr=1,6", **environment)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert line.startswith("error: a multirun starts the processes of each job itself: leave torchrun out")
+    assert line.startswith("error: a multirun starts the processes of its jobs itself: leave torchrun and srun out")
 
 
 @pytest.mark.slow

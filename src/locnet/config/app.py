@@ -26,7 +26,7 @@ from locnet.config.jobs import JobRecord, Status, read_record
 from locnet.config.jobs import exit_code as jobs_exit_code
 from locnet.config.location import config_dir
 from locnet.config.messages import one_line
-from locnet.config.multirun import Multirun, goes_on, started_by_torchrun
+from locnet.config.multirun import Multirun, goes_on, is_one_of_several
 from locnet.config.tree import dotted
 from locnet.errors import ConfigError, LocnetError
 from locnet.runtime.rundir import is_main_process
@@ -182,10 +182,8 @@ class _App:
         about = HydraConfig.get()
         with _environment(_FULL_ERROR, self._users_setting):  # the job and its child processes see the user's
             if about.mode == RunMode.MULTIRUN:
-                if started_by_torchrun():  # not an exception: Hydra would report it once more
-                    _complain(
-                        "a multirun starts the processes of each job itself: leave torchrun out, trainer.devices=N"
-                    )
+                if is_one_of_several():  # not an exception: Hydra would report it once more
+                    _complain("a multirun starts the processes of its jobs itself: leave torchrun and srun out")
                     sys.exit(ConfigError.exit_code)
                 return self._multirun.do(about, lambda record: self._do_recorded(config, record))
             run_dir = Path(about.runtime.output_dir)

@@ -144,6 +144,8 @@ def goes_on(run_dir: Path) -> bool:
     return False
 
 
-def started_by_torchrun() -> bool:
-    """Whether this process is one of several that all run the same multirun."""
-    return "SUBMITIT_EXECUTOR" not in os.environ and "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+def is_one_of_several() -> bool:
+    """Whether torchrun or srun has started several processes that all run the same multirun."""
+    torchrun = os.environ.get("WORLD_SIZE", "1") if "RANK" in os.environ else "1"
+    srun = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    return "SUBMITIT_EXECUTOR" not in os.environ and (torchrun, srun) != ("1", "1")
