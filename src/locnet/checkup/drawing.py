@@ -31,7 +31,8 @@ def heat_map(values: NDArray[np.int64] | NDArray[np.float64], title: str, across
         )
     frame = '<rect width="240" height="240" fill="none" stroke="#767676"/>'
     return (
-        f'<figure><h3>{escape(title)}</h3><svg viewBox="0 0 240 240" width="240" height="240" role="img">{"".join(cells)}{frame}</svg>'
+        f'<figure><h3>{escape(title)}</h3><svg viewBox="0 0 240 240" width="240" height="240" role="img">'
+        f"{''.join(cells)}{frame}</svg>"
         f"<figcaption>across: {escape(across)}<br>down: {escape(down)}</figcaption></figure>"
     )
 

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from locnet.config.messages import one_line
+
+_LONGEST = 600  # characters of a message
 Action = Literal["left out", "repaired", "reported", "noted"]
 """left out: the image is not used. repaired: it is used, changed by the stated rule. reported: it is used as it is,
 and somebody should look. noted: nothing is wrong, it is only good to know."""
@@ -109,6 +112,9 @@ class Defect:
     source: str = ""
     line: int = 0
     value: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", one_line(self.message, _LONGEST))
 
     @property
     def action(self) -> Action:

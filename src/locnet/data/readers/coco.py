@@ -79,7 +79,7 @@ class _OneFile:
     def read(self) -> None:
         names = {}
         for category in _dicts(self.content["categories"], self.path):
-            names[category.get("id")] = str(category.get("name", "")).strip()
+            names[_key(category.get("id"))] = str(category.get("name", "")).strip()
         by_image: dict[Any, list[dict[str, Any]]] = {}
         for annotation in _dicts(self.content["annotations"], self.path):
             by_image.setdefault(_key(annotation.get("image_id")), []).append(annotation)
@@ -114,7 +114,7 @@ class _OneFile:
 
     def _object(self, annotation: Mapping[str, Any], row: int, file: str, names: Mapping[Any, str]) -> None:
         category, box = annotation.get("category_id"), annotation.get("bbox")
-        name = names.get(category) if isinstance(category, (int, str)) else None
+        name = names.get(_key(category))
         if name is None:
             self._defect("unknown_class", f"category_id={category!r:.60} is none of the categories", annotation, file)
             return
