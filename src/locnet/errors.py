@@ -20,3 +20,9 @@ class DataError(LocnetError):
 
 class CheckpointError(LocnetError):
     """A checkpoint or weight file is missing, unreadable, or does not fit."""
+
+
+class StoppedError(LocnetError):
+    """A signal ended the run at a place that it can go on from."""
+
+    exit_code = 143  # 128 + SIGTERM, as shells have it

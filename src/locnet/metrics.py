@@ -5,6 +5,7 @@ States are sums over images, so that one all-reduce gives every process the valu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,10 +13,14 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from locnet.boxes import paired_iou
+from locnet.losses import Term
 from locnet.report.scores import IOU_THRESHOLDS, P_C_LEVELS
 
 IOU_LEVELS = 2**30
 """IoU is summed in units of 1 / IOU_LEVELS: sums of integers do not depend on the order of images or processes."""
+
+SUM_DTYPE = torch.float32 if torch.backends.mps.is_available() else torch.float64
+"""Of sums over a whole split or epoch: wide enough that their rounding does not show. Apple's GPUs have no float64."""
 
 
 class LocalizationMetrics(Metric):
@@ -98,6 +103,45 @@ class LocalizationMetrics(Metric):
             values["top1_loc"] = int(self.top1_located) / objects
             values["max_box_acc_v2"] = sum(located) / len(located)
         return values
+
+
+class MeanLoss(Metric):
+    """The loss of a whole split, as if it were one batch: whatever shares a batch or a process, the value is the same.
+
+    A mean of the losses of batches is not that: terms of images with an object are means over those, and batches have
+    unequally many.
+    """
+
+    full_state_update = False
+    higher_is_better = False
+    sums: Tensor
+    counts: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Start from zero."""
+        super().__init__(**kwargs)
+        # of terms over all images, and of terms over images with an object
+        self.add_state("sums", torch.zeros(2, dtype=SUM_DTYPE), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(2, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, terms: Mapping[str, Term], present: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            terms: of the loss, as `Loss.terms` gives them.
+            present: `(B,)` bool, the image has an object.
+        """
+        zero = self.sums.new_zeros(())
+        over_images = sum((t.total().to(SUM_DTYPE) for t in terms.values() if t.counted is None), zero)
+        over_objects = sum((t.total().to(SUM_DTYPE) for t in terms.values() if t.counted is not None), zero)
+        self.sums += torch.stack((over_images, over_objects))
+        self.counts += torch.stack((present.new_tensor(present.numel(), dtype=torch.int64), present.sum()))
+
+    def compute(self) -> float:
+        """The loss; nan where no image was counted."""
+        images, objects = self.counts.tolist()
+        over_images, over_objects = self.sums.tolist()
+        return over_images / images + over_objects / max(objects, 1) if images else float("nan")
 
 
 def average_precision(histogram: Tensor) -> float:

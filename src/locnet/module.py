@@ -7,17 +7,17 @@ from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from pydantic import TypeAdapter
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
 import locnet
 from locnet.answer import Answer, read_off
 from locnet.config.schema import ModelSettings
 from locnet.data.dataset import Sample
 from locnet.losses import build_loss
-from locnet.metrics import LocalizationMetrics
+from locnet.metrics import LocalizationMetrics, MeanLoss
 from locnet.models.localizer import Localizer
 from locnet.optim import build_optimizer, build_scheduler
 
@@ -70,10 +70,10 @@ class LocalizerModule(pl.LightningModule):
         self.loss = build_loss(**self.settings.loss.model_dump())
 
     def configure_metrics(self) -> None:
-        """One collection of sums and one mean loss a split."""
+        """One collection of sums and one loss a split."""
         has_box = self.model.has_box
         self.metrics = nn.ModuleDict({split: LocalizationMetrics(has_box=has_box) for split in ("val", "test")})
-        self.mean_loss = nn.ModuleDict({split: MeanMetric() for split in ("val", "test")})
+        self.mean_loss = nn.ModuleDict({split: MeanLoss() for split in ("val", "test")})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Timm's optimizer, and a schedule that moves every step."""
@@ -84,26 +84,29 @@ class LocalizerModule(pl.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
-        """The loss of a batch, its parts logged beside it."""
+    def training_step(self, batch: Sample, batch_idx: int) -> dict[str, Any]:
+        """The loss of a batch, and beside it what `History` averages over the epoch."""
         parts: dict[str, Tensor] = self.loss(self.model(batch["image"]), batch["target"])
-        loss = parts.pop("loss")
-        self.log("train/loss", loss.detach(), prog_bar=True, on_step=True, on_epoch=False)
-        named = {f"train/loss_{name}": value.detach() for name, value in parts.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=batch["image"].shape[0])
-        return loss
+        loss = parts["loss"]
+        # what the processes' common step minimises: the mean of their losses, not the first one's
+        self.log("train/loss", loss.detach(), prog_bar=True, on_step=True, on_epoch=False, sync_dist=True)
+        return {"loss": loss, "parts": {name: value.detach() for name, value in parts.items()}}
 
-    def validation_step(self, batch: Sample, batch_idx: int) -> Answer:  # type: ignore[override]  # for callbacks
+    def validation_step(self, batch: Sample, batch_idx: int) -> Answer | None:  # type: ignore[override]  # for callbacks
         """Add a batch to the sums of `val`."""
         return self._evaluate("val", batch)
 
-    def test_step(self, batch: Sample, batch_idx: int) -> Answer:  # type: ignore[override]  # for callbacks
+    def test_step(self, batch: Sample, batch_idx: int) -> Answer | None:  # type: ignore[override]  # for callbacks
         """Add a batch to the sums of `test`."""
         return self._evaluate("test", batch)
 
     def on_validation_epoch_start(self) -> None:
-        """Start from zero."""
+        """Start from zero, all processes with the statistics that the first one saves."""
         self._reset("val")
+        if self.trainer.world_size > 1:
+            # without sync_batchnorm each process has means and variances of its own images in its BatchNorm layers
+            for buffer in self.model.buffers():
+                dist.broadcast(buffer, src=0)
 
     def on_test_epoch_start(self) -> None:
         """Start from zero."""
@@ -120,23 +123,25 @@ class LocalizerModule(pl.LightningModule):
     def _reset(self, split: str) -> None:
         """Fresh sums: those that `trainer.validate` leaves cannot be changed outside its inference mode, in a fit."""
         cast(LocalizationMetrics, self.metrics[split]).reset()
-        cast(MeanMetric, self.mean_loss[split]).reset()
+        cast(MeanLoss, self.mean_loss[split]).reset()
 
-    def _evaluate(self, split: str, batch: Sample) -> Answer:
+    def _evaluate(self, split: str, batch: Sample) -> Answer | None:
+        if not len(batch["image"]):  # of a process that the split has no image for
+            return None
         # in float32 also where training is in mixed precision: the numbers are then those that predict would give
         with torch.autocast(self.device.type, enabled=False):
             output = self.model(batch["image"])
-        mean_loss = cast(MeanMetric, self.mean_loss[split])
-        mean_loss.update(self.loss(output, batch["target"])["loss"], batch["image"].shape[0])
+        mean_loss = cast(MeanLoss, self.mean_loss[split])
+        mean_loss.update(self.loss.terms(output, batch["target"]), batch["label"] >= 0)
         answer = read_off(output.y, batch["placement"])
         metrics = cast(LocalizationMetrics, self.metrics[split])
         metrics.update(answer.p_c, answer.boxes, answer.scores, batch["label"], batch["box_xyxy"], self.threshold)
         return answer
 
     def _log_epoch(self, split: str) -> None:
-        metrics, mean_loss = cast(LocalizationMetrics, self.metrics[split]), cast(MeanMetric, self.mean_loss[split])
+        metrics, mean_loss = cast(LocalizationMetrics, self.metrics[split]), cast(MeanLoss, self.mean_loss[split])
         values = metrics.compute()  # one all-reduce of sums: every process holds the same values from here on
-        values["loss"] = float(mean_loss.compute())
+        values["loss"] = mean_loss.compute()
         self._check_all_seen(split, int(values.pop("images", 0)))
         with torch.inference_mode(False):  # sums that are born in the inference mode of test cannot be added to in fit
             metrics.reset()

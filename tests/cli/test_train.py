@@ -74,6 +74,7 @@ def test_a_run_directory_holds_what_it_should(finished: tuple[Path, subprocess.C
         "wandb_id.txt",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
+        "checkpoints/previous.ckpt",
     }
     for plot in plots:
         with Image.open(run / plot) as picture:
@@ -98,6 +99,8 @@ def test_metrics_and_predictions_agree(finished: tuple[Path, subprocess.Complete
         assert 0 <= metrics[f"val/{name}"] <= 1
     assert {"baseline/mean_box/iou", "baseline/centre_box/iou", "baseline/majority/accuracy"} <= metrics.keys()
     assert metrics["version/torch"] == torch.__version__.split("+")[0]
+    assert (metrics["seed"], len(metrics["config/hash"])) == (0, 12)
+    assert {"git/working_directory", "git/locnet"} <= metrics.keys()
     best = max(read_history(run / "history.jsonl"), key=lambda row: row["val/iou"])
     assert metrics["best/epoch"] == best["epoch"]
     assert metrics["val/iou"] == best["val/iou"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locnet.data.samplers import Draw, ExactSampler, TrainSampler, _mix
+from locnet.data.samplers import Draw, ExactSampler, TrainSampler
+from locnet.seeds import mix
 
 sizes = st.integers(0, 60)
 worlds = st.integers(1, 5)
@@ -75,12 +76,12 @@ def test_one_process_evaluates_in_file_order() -> None:
 
 @given(numbers=st.lists(st.integers(-(2**63), 2**63), max_size=4))
 def test_mixed_seeds_are_what_torch_takes(numbers: list[int]) -> None:
-    assert 0 <= _mix(*numbers) < 2**63
+    assert 0 <= mix(*numbers) < 2**63
 
 
 def test_mix_is_fixed() -> None:
     """Other numbers would be another training run for everybody's old seed."""
-    assert [_mix(0), _mix(0, 1), _mix(1, 0), _mix(7, 3, 11)] == [
+    assert [mix(0), mix(0, 1), mix(1, 0), mix(7, 3, 11)] == [
         8147104208329303767,
         1534736266818221247,
         3395948882924712079,

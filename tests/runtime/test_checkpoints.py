@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from locnet.errors import CheckpointError
 from locnet.module import LocalizerModule
-from locnet.runtime.checkpoints import LAST, find_checkpoint, init_from, load_module, read_checkpoint
+from locnet.runtime.checkpoints import find_checkpoint, init_from, load_module, read_checkpoint
+from locnet.runtime.storage import LAST
 
 Settings = Callable[..., dict[str, Any]]
 

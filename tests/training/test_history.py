@@ -69,15 +69,28 @@ def test_validation_is_not_training_time(tiny_model: Settings, tmp_path: Path) -
     assert total_seconds([row, row]) == pytest.approx(2 * row["train/seconds"])
 
 
-def test_a_line_that_was_never_finished_costs_one_row_only(tiny_model: Settings, tmp_path: Path) -> None:
+def test_rows_after_those_that_the_checkpoint_knows_are_dropped(tiny_model: Settings, tmp_path: Path) -> None:
+    """A later row, and a line that was never finished: the process was killed after it had saved."""
+    path = tmp_path / "history.jsonl"
+    fit = trainer(History(path), max_epochs=2)
+    fit.fit(module(tiny_model(image_size=32)), batches(4), batches(6))
+    fit.save_checkpoint(tmp_path / "a.ckpt")
+    first = path.read_text()
+    path.write_text(first + '{"epoch": 2, "train/loss": 1.0}\n{"epoch": 3, "train/lo')
+    fit = trainer(History(path), max_epochs=3)
+    network = module(tiny_model(image_size=32))
+    fit.fit(network, batches(4), batches(6), ckpt_path=tmp_path / "a.ckpt", weights_only=True)
+    assert path.read_text().startswith(first)
+    assert [row["epoch"] for row in read_history(path)] == [0, 1, 2]
+    assert len(path.read_text().splitlines()) == 3
+
+
+def test_a_run_that_starts_from_the_beginning_drops_all_rows(tiny_model: Settings, tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     path.write_text('{"epoch": 0, "train/loss": 1.0}\n{"epoch": 1, "train/lo')
-    fit = trainer(History(path), max_epochs=1)
-    fit.fit(module(tiny_model(image_size=32)), batches(4), batches(6))
-    lines = path.read_text().splitlines()
-    assert len(lines) == 3
-    assert json.loads(lines[2])["epoch"] == 0
-    assert [row["epoch"] for row in read_history(path)] == [0]
+    trainer(History(path), max_epochs=1).fit(module(tiny_model(image_size=32)), batches(4), batches(6))
+    [row] = [json.loads(line) for line in path.read_text().splitlines()]
+    assert row["train/loss"] != 1.0
 
 
 def test_rows_that_a_resumed_run_repeats_are_read_once(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from locnet.config.location import config_dir
 from locnet.config.messages import one_line
 from locnet.config.multirun import Multirun, goes_on, is_one_of_several
 from locnet.config.tree import dotted
-from locnet.errors import ConfigError, LocnetError
-from locnet.runtime.rundir import is_main_process
+from locnet.errors import ConfigError, LocnetError, StoppedError
+from locnet.runtime.rundir import is_main_process, process_label
 
 CRASHED = 70
 """Exit code of a command that failed by a fault of the program: `EX_SOFTWARE` of sysexits.h. Python's own 1
@@ -228,7 +228,8 @@ class _App:
             if _wants_traceback():
                 raise
             if isinstance(error, LocnetError):
-                _complain(f"{label}{error}")
+                if is_main_process() or not isinstance(error, StoppedError):  # all processes stop, one says so
+                    _complain(f"{label}{error}")
                 return None, error.exit_code, str(error)
             traceback.print_exception(type(error), error, error.__traceback__)
             if label:
@@ -330,7 +331,7 @@ def _wants_traceback() -> bool:
 
 def _complain(message: str) -> None:
     sys.stdout.flush()
-    print(f"error: {one_line(message, limit=600)}", file=sys.stderr, flush=True)  # noqa: T201 - the one error line
+    print(f"error: {process_label()}{one_line(message, limit=600)}", file=sys.stderr, flush=True)  # noqa: T201 - the one error line
 
 
 def _end_of_interrupted() -> NoReturn:

@@ -32,7 +32,8 @@ def register() -> None:
 
 def _run_dir(resume: str | None, new: str) -> str:
     """The directory of the run that is resumed, or a new one; a mistyped one must not be made."""
-    return resume if resume and Path(resume).expanduser().is_dir() else new
+    place = Path(resume).expanduser() if resume else None
+    return str(place) if place is not None and place.is_dir() else new
 
 
 def _join(*parts: object) -> str:

@@ -338,6 +338,7 @@ class TrainSettings(ModelSettings):
     monitor: str
     compile: bool
     channels_last: bool | Literal["auto"]
+    scale_lr: Literal["none", "linear", "sqrt"]
     resume: str | None
     init_from: str | None
     name: str | None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from locnet.config.schema import DataSettings
 from locnet.data.augment import Augment
@@ -58,6 +58,7 @@ class LabelledImagesModule(pl.LightningDataModule):
         self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser().absolute()
         self._reading: Reading | None = None
         self._cached: dict[tuple[str, bool], CachedImages] = {}
+        self._resumed = (0, 0)
 
     @property
     def reading(self) -> Reading:
@@ -119,6 +120,8 @@ class LabelledImagesModule(pl.LightningDataModule):
             raise DataError(
                 f"data.batch_size={self.data.batch_size} is more than the {len(sampler)} training images of a process"
             )
+        epoch, batches = self._resumed
+        sampler.resume(epoch, batches * self.data.batch_size)
         return self._loader(dataset, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Sample]:
@@ -132,11 +135,40 @@ class LabelledImagesModule(pl.LightningDataModule):
     def exact_dataloader(self, split: str) -> DataLoader[Sample]:
         """Every image of a split exactly once over all processes, as it is."""
         dataset = self.dataset(split)
-        if len(dataset) < self._world:
+        sampler = ExactSampler(len(dataset), rank=self._rank, world=self._world)
+        return self._loader(dataset, sampler) if len(sampler) else _no_image(dataset)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where training is in its data: goes into every checkpoint."""
+        assert self.trainer is not None
+        loop = self.trainer.fit_loop
+        epochs: Any = loop.epoch_progress.current
+        finished = epochs.processed
+        inside = epochs.ready > finished  # the epoch of this number has begun
+        return {
+            "epoch": finished,
+            "batches": loop.epoch_loop.batch_progress.current.ready if inside else 0,
+            "processes": self._world,
+            "fingerprint": self.records.fingerprint(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in the middle of an epoch (Lightning counts the batches, but does not skip any).
+
+        Raises:
+            DataError: the labels are not those that the run began with, or other processes share them.
+        """
+        if state_dict["fingerprint"] != self.records.fingerprint():
             raise DataError(
-                f"data: the split {split} has {len(dataset)} images for {self._world} processes; take fewer processes"
+                f"{self.records.root}: the labels have changed since the run began, so it cannot go on as it began; "
+                "init_from=RUN_DIR starts a new one from its weights"
             )
-        return self._loader(dataset, ExactSampler(len(dataset), rank=self._rank, world=self._world))
+        if state_dict["processes"] != self._world:
+            raise DataError(
+                f"the run began with {state_dict['processes']} processes and goes on with as many, not with "
+                f"{self._world}; init_from=RUN_DIR starts a new one from its weights"
+            )
+        self._resumed = (state_dict["epoch"], state_dict["batches"])
 
     @property
     def _rank(self) -> int:
@@ -172,3 +204,17 @@ def _needed(cache_dir: Path | None) -> Path:
     if cache_dir is None:
         raise ValueError("these data settings need a cache_dir")
     return cache_dir
+
+
+def _no_image(dataset: LabelledImages) -> DataLoader[Sample]:
+    """One batch of no images, for a process that a split has none for.
+
+    Without any batch Lightning (2.6, `_EvaluationLoop.skip`) leaves out the end of the evaluation too, where the
+    other processes then wait for this one.
+    """
+
+    def nothing(_: list[Sample]) -> Sample:
+        whole = default_collate([dataset[0]])
+        return cast(Sample, {name: value[:0] for name, value in whole.items()})
+
+    return DataLoader(dataset, batch_sampler=[[]], collate_fn=nothing)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import Sampler
 
+from locnet.seeds import mix
+
 
 class Draw(NamedTuple):
     """One sample to load.
@@ -39,19 +41,26 @@ class TrainSampler(Sampler[Draw]):
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
         self.plain_from = plain_from
         self.epoch = 0
+        self.resumed = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch
 
+    def resume(self, epoch: int, drawn: int) -> None:
+        """Begin in this epoch, after as many draws of this process."""
+        self.epoch, self.resumed = epoch, (epoch, drawn)
+
     def __len__(self) -> int:
         return self.size // self.world
 
     def __iter__(self) -> Iterator[Draw]:
-        generator = torch.Generator().manual_seed(_mix(self.seed, self.epoch))
+        generator = torch.Generator().manual_seed(mix(self.seed, self.epoch))
         order = torch.randperm(self.size, generator=generator).tolist()
-        for index in order[: len(self) * self.world][self.rank :: self.world]:
-            yield Draw(index, _mix(self.seed, self.epoch, index), self.epoch >= self.plain_from)
+        epoch, drawn = self.resumed
+        mine = order[: len(self) * self.world][self.rank :: self.world]
+        for index in mine[drawn if epoch == self.epoch else 0 :]:
+            yield Draw(index, mix(self.seed, self.epoch, index), self.epoch >= self.plain_from)
 
 
 class ExactSampler(Sampler[Draw]):
@@ -71,15 +80,3 @@ class ExactSampler(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         return (Draw(index, None) for index in self.indices)
-
-
-def _mix(*numbers: int) -> int:
-    """A seed in [0, 2^63) from several numbers (SplitMix64's finaliser), so that neighbours are unrelated."""
-    state = 0
-    mask = 2**64 - 1
-    for number in numbers:
-        state = (state + (number & mask) + 0x9E3779B97F4A7C15) & mask
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & mask
-        state ^= state >> 31
-    return state >> 1

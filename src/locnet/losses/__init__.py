@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from locnet.losses.base import Loss
+from locnet.losses.base import Loss, Term
 from locnet.losses.cross_entropy import CrossEntropyLoss
 from locnet.losses.multipart import MultipartLoss
 from locnet.losses.squared_error import SquaredErrorLoss
@@ -15,7 +15,7 @@ LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropyLoss,
 }
 
-__all__ = ["LOSSES", "Loss", "build_loss"]
+__all__ = ["LOSSES", "Loss", "Term", "build_loss"]
 
 
 def build_loss(name: str, **settings: Any) -> Loss:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from locnet.losses.base import mean_over_objects, where_object
+from locnet.losses.base import Term, where_object
 from locnet.losses.box import BoxTerm, box_term
 from locnet.models.heads import Cells
 
@@ -82,8 +82,8 @@ def distribution_loss(logits: Tensor, distances: Tensor) -> Tensor:
     return (entropy.gather(-1, index) * (1 - share) + entropy.gather(-1, index + 1) * share).squeeze(-1)
 
 
-def cells_loss(cells: Cells, box: Tensor, present: Tensor, term: BoxTerm) -> dict[str, Tensor]:
-    """Dense losses of a batch.
+def cells_loss(cells: Cells, box: Tensor, present: Tensor, term: BoxTerm) -> dict[str, Term]:
+    """Dense losses of a batch, image by image.
 
     Args:
         cells: what the cells say.
@@ -104,13 +104,13 @@ def cells_loss(cells: Cells, box: Tensor, present: Tensor, term: BoxTerm) -> dic
     each = box_term("l1", boxes, truth) + (box_term(term, boxes, truth) if term != "l1" else 0.0)
     weights = inside(box, cells.centres, heat)
     losses = {
-        "cells_heat": focal_loss(cells.heat, wanted).mean(),
-        "cells_box": mean_over_objects((each.view(batch, count) * weights).sum(-1), present),
+        "cells_heat": Term(focal_loss(cells.heat, wanted)),
+        "cells_box": Term((each.view(batch, count) * weights).sum(-1), present),
     }
     if cells.distances is not None:
         logits = where_object(present, cells.distances, cells.distances.new_zeros(()))
         middle = cells.centres[None]
         distances = torch.cat((middle - box[:, None, :2], box[:, None, 2:] - middle), dim=-1)
         edges = distribution_loss(logits, distances).mean(-1)
-        losses["cells_edges"] = _EDGES * mean_over_objects((edges * weights).sum(-1), present)
+        losses["cells_edges"] = Term(_EDGES * (edges * weights).sum(-1), present)
     return losses

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from locnet import target
-from locnet.losses.base import Loss, mean_over_objects, needed, where_object
+from locnet.losses.base import Loss, Term, needed, where_object
 from locnet.losses.box import BoxTerm, box_term
 from locnet.models.heads import Output
 
@@ -28,18 +28,16 @@ class CrossEntropyLoss(Loss):
         self.box_term: BoxTerm = box_term
         self.label_smoothing = label_smoothing
 
-    def forward(self, output: Output, y: Tensor) -> dict[str, Tensor]:
-        """See `Loss.forward`."""
+    def terms(self, output: Output, y: Tensor) -> dict[str, Term]:
+        """See `Loss.terms`."""
         logits = needed(output.softmax_logits, "softmax logits", "cross_entropy", "classifier or head=softmax_box")
         truth = target.split(y)
         present = truth.objectness > 0.5
         label = torch.where(present, truth.classes.argmax(-1), logits.shape[-1] - 1)  # background is the last output
-        parts = {"classes": F.cross_entropy(logits.float(), label, label_smoothing=self.label_smoothing)}
+        entropy = F.cross_entropy(logits.float(), label, reduction="none", label_smoothing=self.label_smoothing)
+        terms = {"classes": Term(entropy)}
         if self.box:
             box = where_object(present, truth.box, truth.box.new_tensor((0.25, 0.25, 0.75, 0.75)))
             predicted = where_object(present, target.split(output.y.float()).box, box)
-            parts["box"] = self.box * mean_over_objects(box_term(self.box_term, predicted, box), present)
-        total = y.new_zeros(())
-        for value in parts.values():
-            total = total + value
-        return {"loss": total, **parts}
+            terms["box"] = Term(self.box * box_term(self.box_term, predicted, box), present)
+        return terms

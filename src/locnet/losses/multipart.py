@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from locnet import target
-from locnet.losses.base import Loss, mean_over_objects, needed, where_object
+from locnet.losses.base import Loss, Term, needed, where_object
 from locnet.losses.box import BoxTerm, box_term
 from locnet.losses.cells import cells_loss
 from locnet.models.heads import Output
@@ -45,8 +45,8 @@ class MultipartLoss(Loss):
         self.box_term: BoxTerm = box_term
         self.label_smoothing = label_smoothing
 
-    def forward(self, output: Output, y: Tensor) -> dict[str, Tensor]:
-        """See `Loss.forward`."""
+    def terms(self, output: Output, y: Tensor) -> dict[str, Term]:
+        """See `Loss.terms`."""
         heads = "grid, or head=linear head.activation=probability"
         objectness = needed(output.objectness_logits, "logits of p_c", "multipart", heads)
         logits = needed(output.class_logits, "class logits", "multipart", heads)
@@ -61,18 +61,17 @@ class MultipartLoss(Loss):
             reduction="none",
             label_smoothing=self.label_smoothing,
         )
+        presence = F.binary_cross_entropy_with_logits(objectness.float(), truth.objectness, reduction="none")
         parts = {
-            "objectness": F.binary_cross_entropy_with_logits(objectness.float(), truth.objectness),
-            "classes": mean_over_objects(entropy, present),
-            "box": mean_over_objects(box_term(self.box_term, predicted, box), present),
-            "l1": mean_over_objects(box_term("l1", predicted, box), present),
+            "objectness": Term(presence),
+            "classes": Term(entropy, present),
+            "box": Term(box_term(self.box_term, predicted, box), present),
+            "l1": Term(box_term("l1", predicted, box), present),
         }
-        weighted = {name: self.weights[name] * value for name, value in parts.items() if self.weights[name]}
-        if output.cells is not None and self.weights["cells"]:
+        weights = self.weights
+        if output.cells is not None and weights["cells"]:
             overlap: BoxTerm = "giou" if self.box_term in ("l1", "smooth_l1") else self.box_term
             dense = cells_loss(output.cells, box, present, overlap)
-            weighted |= {name: self.weights["cells"] * value for name, value in dense.items()}
-        total = y.new_zeros(())
-        for value in weighted.values():
-            total = total + value
-        return {"loss": total, **weighted}
+            parts |= dense
+            weights = weights | dict.fromkeys(dense, weights["cells"])
+        return {name: Term(weights[name] * term.values, term.counted) for name, term in parts.items() if weights[name]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from locnet.losses.base import Loss
+from locnet.losses.base import Loss, Term
 from locnet.models.heads import Output
 
 
@@ -14,9 +14,9 @@ class SquaredErrorLoss(Loss):
     `sum_i (yhat_i - y_i)^2` if `y_1 = 1`, `(yhat_1 - y_1)^2` if `y_1 = 0`; the mean over the batch.
     """
 
-    def forward(self, output: Output, y: Tensor) -> dict[str, Tensor]:
-        """See `Loss.forward`."""
-        return {"loss": squared_error(output.y.float(), y).mean()}
+    def terms(self, output: Output, y: Tensor) -> dict[str, Term]:
+        """See `Loss.terms`."""
+        return {"squared_error": Term(squared_error(output.y.float(), y))}
 
 
 def squared_error(predicted: Tensor, y: Tensor) -> Tensor:

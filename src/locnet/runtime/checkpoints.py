@@ -10,8 +10,8 @@ import torch
 import locnet
 from locnet.errors import CheckpointError
 from locnet.module import LocalizerModule
+from locnet.runtime.storage import BEST, is_damaged
 
-BEST, LAST = "best.ckpt", "last.ckpt"
 _NEEDED = {"classes", "model", "version"}
 
 
@@ -38,11 +38,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: unreadable, not a locnet checkpoint, or written by a newer version.
     """
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        damaged = is_damaged(path)
+        content: Any = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a torn or foreign file makes the unpickler raise nearly anything
         raise CheckpointError(
             f"{path} is not a readable checkpoint: torn, or it holds more than tensors and plain values"
         ) from error
+    if damaged:
+        raise CheckpointError(f"{path} is damaged: its content does not fit its checksum")
     hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(hparams, dict) or "state_dict" not in content or not hparams.keys() >= _NEEDED:
         raise CheckpointError(f"{path} is not a locnet checkpoint")

@@ -39,7 +39,9 @@ class Collector(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Move a batch of answers to the CPU."""
-        answer: Answer = outputs
+        answer: Answer | None = outputs
+        if answer is None:  # a batch of no images
+            return
         tensors = {
             "index": batch["index"],
             "size": batch["size"],

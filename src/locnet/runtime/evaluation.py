@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any, cast
 
-import pytorch_lightning as pl
 from pydantic import ValidationError
 
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
 from locnet.config.defaults import data_settings
-from locnet.config.instantiate import build
 from locnet.config.schema import EvaluateSettings
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.resize import ResizeMode
@@ -20,9 +18,11 @@ from locnet.module import LocalizerModule
 from locnet.runtime.checkpoints import find_checkpoint, load_module
 from locnet.runtime.collect import Collector
 from locnet.runtime.labels import refuse_without_boxes, say_labels
+from locnet.runtime.provenance import provenance
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
+from locnet.runtime.trainer import build_trainer
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +50,13 @@ def evaluate(job: Job) -> JobResult:
     claim(job.run_dir, job.config, job.overrides)
     with quiet(), log_to(job.run_dir / "evaluate.log"):
         collector = Collector()
-        trainer = cast(
-            pl.Trainer,
-            build(
-                dict(settings.trainer),
-                key="trainer",
-                allow_targets=settings.allow_targets,
-                callbacks=[collector],
-                logger=False,
-                enable_checkpointing=False,
-                default_root_dir=str(job.run_dir),
-            ),
+        trainer = build_trainer(
+            settings.trainer,
+            allow_targets=settings.allow_targets,
+            callbacks=[collector],
+            logger=False,
+            enable_checkpointing=False,
+            default_root_dir=str(job.run_dir),
         )
         data.trainer = trainer
         log.info("checkpoint     %s", path)
@@ -79,7 +75,7 @@ def evaluate(job: Job) -> JobResult:
             metrics=named,
             predictions=predictions,
             records=records,
-            extra={"checkpoint": str(path)},
+            extra={"checkpoint": str(path), **provenance(job.config)},
         )
         log.info("written        %s: %s", job.run_dir, ", ".join(str(f.relative_to(job.run_dir)) for f in files))
     return JobResult(value=named.get(f"{settings.split}/iou"))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
+from locnet.callbacks.checkpoint import Checkpoints
 from locnet.callbacks.ema import Ema
 from locnet.callbacks.history import History, read_history, total_seconds
+from locnet.callbacks.seeds import StepSeeds
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
 from locnet.config.instantiate import build
@@ -27,13 +29,18 @@ from locnet.models.memory import prefers_channels_last
 from locnet.module import LocalizerModule
 from locnet.optim import check_optimizer
 from locnet.runtime import loggers as run_loggers
-from locnet.runtime.checkpoints import LAST, find_checkpoint, init_from, load_module
+from locnet.runtime import ranks
+from locnet.runtime.checkpoints import find_checkpoint, init_from, load_module
 from locnet.runtime.collect import Collector
 from locnet.runtime.labels import refuse_without_boxes, say_labels
-from locnet.runtime.precision import best_precision
+from locnet.runtime.processes import say_processes, scaled_lr
+from locnet.runtime.provenance import provenance
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
-from locnet.runtime.rundir import claim, is_main_process, log_to
+from locnet.runtime.resume import continued, newest_checkpoint
+from locnet.runtime.rundir import claim, is_main_process, log_to, record
+from locnet.runtime.trainer import build_trainer
+from locnet.runtime.unused import freeze_unused
 from locnet.search.pruning import Pruning
 
 log = logging.getLogger(__name__)
@@ -46,33 +53,45 @@ def fit(job: Job) -> JobResult:
         LocnetError: the configuration or the input cannot be used; nothing is trained then.
     """
     settings = check(job.config, TrainSettings)
+    changes: list[str] = []
+    if settings.resume:
+        job, changes = continued(job)
+        settings = check(job.config, TrainSettings)
     with quiet():
         # all that a typing mistake can spoil is built or checked before any data is opened
         check_name(settings.backbone.name)
         check_optimizer(settings.optimizer.name)
-        resume = find_checkpoint(settings.resume, LAST) if settings.resume else None
         start = find_checkpoint(settings.init_from) if settings.init_from else None
         pl.seed_everything(settings.seed, workers=True, verbose=False)
         data = _data(settings)
         trainer = _trainer(settings, job)
+        settings = scaled_lr(settings, trainer)
         loggers = [
             build(node | {"_partial_": True}, key=f"logger.{name}", allow_targets=settings.allow_targets)
             for name, node in settings.logger.items()
         ]
         # labels that cannot be used leave no run directory behind
         refuse_without_boxes(data.records, has_box=settings.head.name != "classifier")
-        claim(job.run_dir, job.config, job.overrides, resume=resume is not None)
+        job = replace(job, run_dir=ranks.agree(trainer, job.run_dir))
+        claim(job.run_dir, job.config, job.overrides, resume=settings.resume is not None)
         with log_to(job.run_dir / "train.log"):
+            for line in changes:
+                log.info("changed        %s", line)
+            resume = newest_checkpoint(job.run_dir) if settings.resume else None
+            if changes:
+                record(job.run_dir, job.config, job.overrides)
             module = _module(settings, data)
             say_labels(data.reading, job.run_dir)
             if start is not None:
                 used, total = init_from(module, start)
                 log.info("init_from=%s: %d of %d tensors fit", settings.init_from, used, total)
+            unused = freeze_unused(module) if trainer.world_size > 1 else []
             if _channels_last(settings, module, trainer):
                 module.model.to(memory_format=torch.channels_last)
             if settings.compile:
                 module.model.compile()  # in place: names in checkpoints stay as they are (Lightning #17415)
             _say_what(settings, module, data, job, trainer)
+            say_processes(settings, trainer, unused)
             value = _fit_and_test(settings, job, trainer, module, data, loggers, resume)
     return JobResult(value=value, pruned=_is_pruned(trainer))
 
@@ -96,11 +115,13 @@ def _fit_and_test(
         "sweep": job.sweep_dir.name if job.sweep_dir else None,
     }
     failed, value = True, None
+    made_from = provenance(job.config)  # the code may change while it runs
     loggers: list[Logger] = []
     try:
         if not is_trial(trainer):
             loggers += [make(**context) for make in makers]
         trainer.loggers = loggers
+        _enter(trainer, job.run_dir)
         started = time.perf_counter()
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
         if trainer.interrupted:
@@ -108,13 +129,23 @@ def _fit_and_test(
         if _is_pruned(trainer):
             value = best_value(trainer)
         else:
-            value = _test(settings, job, trainer, module, data, time.perf_counter() - started)
+            made_from["seconds/fit"] = round(time.perf_counter() - started, 2)
+            value = _test(settings, job, trainer, module, data, made_from)
         failed = False
     finally:
         lines = run_loggers.finish(loggers, failed=failed, score=value)
     for line in lines:
         log.info("%s", line)
     return value
+
+
+def _enter(trainer: pl.Trainer, run_dir: Path) -> None:
+    """Tell the callbacks where to write, now that all processes agree on it."""
+    for callback in cast(list[pl.Callback], trainer.callbacks):  # type: ignore[attr-defined]
+        if isinstance(callback, Checkpoints):
+            callback.directory = run_dir / "checkpoints"
+        if isinstance(callback, History):
+            callback.path = run_dir / "history.jsonl"
 
 
 def is_trial(trainer: pl.Trainer) -> bool:
@@ -190,20 +221,13 @@ def _trainer(settings: TrainSettings, job: Job) -> pl.Trainer:
         callbacks.append(Ema(settings.ema.decay))
     if job.trial is not None:
         callbacks.append(Pruning(job.trial, settings.monitor))
-    callbacks += [History(job.run_dir / "history.jsonl"), Collector()]
-    precision = settings.trainer.get("precision", "32-true")
-    if precision == "auto":
-        precision = best_precision(settings.trainer.get("accelerator", "auto"))
-    return cast(
-        pl.Trainer,
-        build(
-            settings.trainer | {"precision": precision},
-            key="trainer",
-            allow_targets=settings.allow_targets,
-            callbacks=callbacks,
-            logger=False,
-            default_root_dir=str(job.run_dir),
-        ),
+    callbacks += [StepSeeds(settings.seed), History(job.run_dir / "history.jsonl"), Collector()]
+    return build_trainer(
+        settings.trainer,
+        allow_targets=settings.allow_targets,
+        callbacks=callbacks,
+        logger=False,
+        default_root_dir=str(job.run_dir),
     )
 
 
@@ -216,7 +240,6 @@ def _say_what(
     millions = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in parts.items()}
     height, width = module.model.image_size
     workers = worker_count(settings.data.num_workers, trainer.num_devices)
-    batch = settings.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
     log.info("run directory  %s", job.run_dir)
     for split, of_split in counts.items():
         classes = ", ".join(f"{name} {count}" for name, count in of_split.items())
@@ -232,9 +255,8 @@ def _say_what(
         "/".join(str(stride) for stride in module.model.backbone.strides),
     )
     log.info(
-        "training       %s epochs, effective batch %d, %d loader worker%s, %s, %s",
+        "training       %s epochs, %d loader worker%s, %s, %s",
         trainer.max_epochs,
-        batch,
         workers,
         "" if workers == 1 else "s",
         trainer.strategy.root_device,
@@ -248,10 +270,10 @@ def _test(
     trainer: pl.Trainer,
     module: LocalizerModule,
     data: LabelledImagesModule,
-    seconds: float,
+    made_from: dict[str, Any],
 ) -> float | None:
     """Test the best checkpoint and write the results; returns the best monitored value."""
-    checkpoint = cast(ModelCheckpoint | None, trainer.checkpoint_callback)
+    checkpoint = cast(Checkpoints | None, trainer.checkpoint_callback)
     best = checkpoint.best_model_path if checkpoint else ""
     validated = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
     tested = load_module(Path(best)) if best else module
@@ -277,7 +299,7 @@ def _test(
         extra={
             "best/epoch": row.get("epoch"),
             "seed": settings.seed,
-            "seconds/fit": round(seconds, 2),
+            **made_from,
             "seconds/training_epochs": round(total_seconds(history), 2),
         },
     )

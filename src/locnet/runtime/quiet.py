@@ -14,11 +14,12 @@ _MESSAGES = (
     ".*The number of training batches.*",  # small data sets are our users' normal case
     ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
     ".*sync_dist=True.*",  # our values are reduced before they are logged
+    ".*was called before the ``update`` method.*",  # a process that a split has no image for
+    ".*your dataloader is not resumable.*",  # the sampler is: LabelledImagesModule.load_state_dict
     ".*Detected call of `lr_scheduler.step\\(\\)` before.*",  # Lightning's order under gradient scaling
     ".*isinstance\\(treespec, LeafSpec\\).*",  # torch's own deprecation, raised inside Lightning 2.6
     ".*`srun` command is available.*",  # a machine that has SLURM; docs/cluster.md says how to start under it
     ".*Found .* module\\(s\\) in eval mode.*",  # backbone.freeze=true keeps its statistics on purpose
-    ".*`srun` command is available.*",  # a single process on a login node is a choice
     ".*Experiment logs directory .* exists and is not empty.*",  # logger=csv on resume
 )
 _CHATTY = ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric")

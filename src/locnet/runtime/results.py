@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-import locnet
 from locnet.callbacks.history import read_history
 from locnet.data.images import load_image
 from locnet.data.records import SPLITS, Records
@@ -21,18 +18,6 @@ from locnet.report.baselines import baselines, mean_box
 from locnet.report.plots import write_plots
 from locnet.report.table import print_report
 from locnet.runtime.rundir import write_json
-
-_PACKAGES = (
-    "torch",
-    "torchvision",
-    "pytorch-lightning",
-    "torchmetrics",
-    "timm",
-    "hydra-core",
-    "wandb",
-    "numpy",
-    "pillow",
-)
 
 
 def write_results(
@@ -68,8 +53,6 @@ def write_results(
         content |= {f"baseline/{name}/{key}": value for key, value in values.items()}
     content |= {f"samples/{name}": len(records.select(name)) for name in SPLITS}
     content |= {"data/fingerprint": records.fingerprint(), "threshold": predictions.threshold, **(extra or {})}
-    content |= {"version/locnet": locnet.__version__, "version/python": platform.python_version()}
-    content |= {f"version/{package}": version(package) for package in _PACKAGES}
     write_json(run_dir / "metrics.json", content)
     pq.write_table(pa.table(predictions.columns()), run_dir / "predictions.parquet")
 

@@ -14,14 +14,23 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from locnet.errors import ConfigError
+from locnet.runtime.files import replace_text
 
-CONFIG = "config.yaml"
+CONFIG, OVERRIDES = "config.yaml", "overrides.yaml"
 _RANKS = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")  # of torchrun, Lightning, Slurm
 
 
 def is_main_process() -> bool:
     """Whether this process is the one that writes (the first of a distributed run)."""
     return all(os.environ.get(name, "0") == "0" for name in _RANKS)
+
+
+def process_label() -> str:
+    """`process 3: ` for a message of any but the first process."""
+    if is_main_process():
+        return ""
+    number = next((os.environ[name] for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK") if name in os.environ), "?")
+    return f"process {number}: "
 
 
 def claim(run_dir: Path, config: Mapping[str, Any], overrides: Sequence[str], *, resume: bool = False) -> None:
@@ -41,13 +50,41 @@ def claim(run_dir: Path, config: Mapping[str, Any], overrides: Sequence[str], *,
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{run_dir} cannot be made a run directory ({error.strerror}); choose another") from error
+    text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
     try:
-        with path.open("x", encoding="utf-8") as file:  # atomic: of two runs that try, one gets it
-            file.write(OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+        _create(path, text)
     except FileExistsError:
         resumable = f", or go on with that one: resume={run_dir}" if "resume" in config else ""
         raise ConfigError(f"{run_dir} holds another run; choose another directory{resumable}") from None
-    (run_dir / "overrides.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(list(overrides))), encoding="utf-8")
+    (run_dir / OVERRIDES).write_text(OmegaConf.to_yaml(OmegaConf.create(list(overrides))), encoding="utf-8")
+
+
+def record(run_dir: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Write what a resumed run has changed into its `config.yaml` and `overrides.yaml`."""
+    if is_main_process():
+        plain = dict(config) | {"resume": None}
+        replace_text(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(list(overrides))))
+        replace_text(run_dir / CONFIG, OmegaConf.to_yaml(OmegaConf.create(plain)))
+
+
+def _create(path: Path, text: str) -> None:
+    """Write a new file, whole from its first moment on; of several processes that try, one gets it.
+
+    Raises:
+        FileExistsError: the file is there.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -73,6 +110,4 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     Numbers that JSON has no word for (of a run that diverged) become null.
     """
     plain = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in content.items()}
-    partial = path.with_suffix(path.suffix + ".tmp")
-    partial.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    replace_text(path, json.dumps(plain, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What test_exact_evaluation.py runs in two processes: `python two_processes.py ROOT CHECKPOINT OUTPUT`.
+"""What test_exact_evaluation.py runs in several processes: `python processes.py COUNT CHECKPOINT OUTPUT ROOT...`.
 
 Each process writes what it saw to `OUTPUT/RANK.json`.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, SequentialSampler
 
+from locnet.callbacks.ema import Ema
+from locnet.callbacks.history import History
 from locnet.config.defaults import data_settings
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.errors import DataError
@@ -28,7 +31,9 @@ def data_module(root: Path) -> LabelledImagesModule:
     return LabelledImagesModule(settings, image_size=(64, 64))
 
 
-def trainer_of(root: Path, *, devices: int, pad: bool = False, **options: Any) -> pl.Trainer:
+def trainer_of(
+    root: Path, *, devices: int, pad: bool = False, more: Sequence[pl.Callback] = (), **options: Any
+) -> pl.Trainer:
     """A quiet trainer with our collector; `pad` leaves samplers to Lightning."""
     return pl.Trainer(
         accelerator="cpu",
@@ -41,7 +46,7 @@ def trainer_of(root: Path, *, devices: int, pad: bool = False, **options: Any) -
         enable_model_summary=False,
         num_sanity_val_steps=0,
         default_root_dir=root,
-        callbacks=[Collector()],
+        callbacks=[Collector(), *more],
         **options,
     )
 
@@ -51,10 +56,21 @@ def evaluated(root: Path, checkpoint: Path, devices: int) -> dict[str, Any]:
     data, module = data_module(root), load_module(checkpoint)
     trainer = trainer_of(root, devices=devices)
     [test] = trainer.test(module, datamodule=data, verbose=False)
-    collector: Any = trainer.callbacks[-1]  # type: ignore[attr-defined]
+    collector: Any = trainer.callbacks[0]  # type: ignore[attr-defined]
     predictions = collector.predictions(data.records.select("test"), threshold=0.5, has_box=True)
     [val] = trainer_of(root, devices=devices).validate(module, datamodule=data, verbose=False)
-    return {"rank": trainer.global_rank, "test": test, "val": val, "predictions": predictions.columns()}
+    return {"test": test, "val": val, "predictions": predictions.columns()}
+
+
+class Losses(pl.Callback):
+    """This process's loss of each step, and what was logged for all of them."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, float]] = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any) -> None:
+        """Note both."""
+        self.seen.append((float(outputs["parts"]["loss"]), float(trainer.callback_metrics["train/loss"])))
 
 
 def _complaint(run: Any) -> str:
@@ -66,24 +82,31 @@ def _complaint(run: Any) -> str:
 
 
 def _main() -> None:
-    root, checkpoint, output = map(Path, sys.argv[1:])
-    seen = evaluated(root, checkpoint, devices=2)
+    devices, places = int(sys.argv[1]), [Path(text) for text in sys.argv[2:]]
+    checkpoint, output, *roots = places
+    seen: dict[str, Any] = {root.name: evaluated(root, checkpoint, devices=devices) for root in roots}
+    root = roots[0]
     module, data = load_module(checkpoint), data_module(root)
 
     padded = DataLoader(data.dataset("test"), batch_size=BATCH, sampler=SequentialSampler(range(9)))
-    trainer = trainer_of(root, devices=2, pad=True)
+    trainer = trainer_of(root, devices=devices, pad=True)
     seen["padded"] = _complaint(lambda: trainer.test(module, dataloaders=padded, verbose=False))
-    trainer = trainer_of(root, devices=2, pad=True)
+    trainer = trainer_of(root, devices=devices, pad=True)
     seen["dealt twice"] = _complaint(lambda: trainer.test(module, datamodule=data, verbose=False))
 
     data.trainer = trainer
     trains: Any = data.train_dataloader()
     seen["train"] = [draw.index for draw in trains.sampler]
-    trainer = trainer_of(root, devices=2, max_epochs=1)
-    trainer.fit(module, datamodule=data_module(root))  # validates 5 and 4 images: 2 batches and 1
+    history = History(output / "history.jsonl")
+    trainer = trainer_of(root, devices=devices, more=[Ema(0.5), Losses(), history], max_epochs=2, log_every_n_steps=1)
+    trainer.fit(module, datamodule=data_module(root))  # validates unequal numbers of batches
     fitted = {name: float(value) for name, value in trainer.callback_metrics.items()}
     seen["fit"] = {name: value for name, value in fitted.items() if name.startswith("val/")}
-    (output / f"{seen['rank']}.json").write_text(json.dumps(seen))
+    losses: Any = next(c for c in trainer.callbacks if isinstance(c, Losses))  # type: ignore[attr-defined]
+    seen["losses"] = losses.seen
+    ema: Any = next(c for c in trainer.callbacks if isinstance(c, Ema))  # type: ignore[attr-defined]
+    seen["statistics"] = {name: value.tolist() for name, value in ema.ema.module.named_buffers() if "mean" in name}
+    (output / f"{trainer.global_rank}.json").write_text(json.dumps(seen))
 
 
 if __name__ == "__main__":
