@@ -13,6 +13,9 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+sys.path.append(str(Path(__file__).parents[1] / "runtime"))
+from wandb_file import read_wandb
+
 TINY = [
     "data.size=32",
     "data.train=24",
@@ -31,7 +34,7 @@ TINY = [
 def train(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "LOCNET_CACHE": str(cwd / "cache"), "WANDB_MODE": "offline", **environment}
     command = [sys.executable, "-m", "locnet.train", *TINY, *arguments]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=1800, check=False)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=3600, check=False)
 
 
 @pytest.mark.distributed
@@ -64,9 +67,15 @@ def test_twelve_jobs_of_two_processes_one_of_which_fails(tmp_path: Path) -> None
         assert float(row["test/iou"]) == metrics["test/iou"]
         assert row["score"]
         assert len((run / "history.jsonl").read_text().splitlines()) == 1  # one rank writes
-        assert len(list((run / "wandb").glob("offline-run-*"))) == 1
-        names.add((run / "wandb_id.txt").read_text())
-    assert len(names) == 11
+        [folder] = (run / "wandb").glob("offline-run-*")
+        told = read_wandb(folder)
+        assert (told.id, told.exit_code, told.group) == ((run / "wandb_id.txt").read_text(), 0, sweep.name)
+        names.add(told.name)
+    assert names == {
+        f"seed={row['seed']} optimizer.lr={row['optimizer.lr']} loss.box_term={row['loss.box_term']}"
+        for row in rows
+        if row not in failed
+    }
     with Image.open(sweep / "sweep.png") as picture:
         assert min(picture.size) > 300
     assert not list((tmp_path / "runs").glob("train*"))  # no rank went its own way

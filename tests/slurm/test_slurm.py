@@ -119,6 +119,24 @@ def test_jobs_of_a_sweep_are_jobs_of_the_cluster(here: Path) -> None:
     assert all(json.loads((here / "s" / str(n) / "metrics.json").read_text())["samples/test"] == 9 for n in (0, 2))
 
 
+def test_a_requeued_job_of_a_sweep_goes_on(here: Path) -> None:
+    pytest.importorskip("submitit")
+    launcher = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=10", "hydra.sweep.dir=s"]
+    command = [*TRAIN.split(), "-m", "trainer.max_epochs=60", "seed=1", *launcher]
+    history = here / "s" / "0" / "history.jsonl"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        wait(lambda: len(read_history(history)) >= 3, here)
+        [job] = call("squeue", "--noheader", "--format=%i").split()
+        call("scontrol", "requeue", job)
+        out, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, out[-3000:]
+    record = json.loads((here / "s" / "0" / "job.json").read_text())
+    assert (record["status"], record["exit_code"]) == ("done", 0)
+    epochs = [json.loads(line)["epoch"] for line in history.read_text().splitlines()]
+    assert sorted(set(epochs)) == list(range(60))
+    assert [path.name for path in (here / "s").iterdir() if path.name.isdigit()] == ["0"]
+
+
 def test_a_requeued_job_goes_on_where_it_was_stopped(here: Path) -> None:
     run = here / "runs" / "x"
     again = '$([ -e runs/x/checkpoints/last.ckpt ] && echo "resume=runs/x")'

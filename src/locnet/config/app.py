@@ -26,7 +26,7 @@ from locnet.config.jobs import JobRecord, Status, read_record
 from locnet.config.jobs import exit_code as jobs_exit_code
 from locnet.config.location import config_dir
 from locnet.config.messages import one_line
-from locnet.config.multirun import Multirun, goes_on, is_one_of_several
+from locnet.config.multirun import INTERRUPTED, TERMINATED, Multirun, goes_on, is_one_of_several
 from locnet.config.tree import dotted
 from locnet.errors import ConfigError, LocnetError, StoppedError
 from locnet.runtime.rundir import is_main_process, process_label
@@ -34,10 +34,6 @@ from locnet.runtime.rundir import is_main_process, process_label
 CRASHED = 70
 """Exit code of a command that failed by a fault of the program: `EX_SOFTWARE` of sysexits.h. Python's own 1
 would say that the command is done but skipped something."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
-TERMINATED = 143
-"""Exit code after SIGTERM."""
 _BROKEN_PIPE = 141
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -171,6 +167,10 @@ class _App:
             self._sum_up()  # what is done is done
             raise
         except Exception as error:
+            if type(error).__module__.startswith("submitit.") and not _wants_traceback():
+                self._sum_up()
+                _complain(f"the cluster has lost a job; others may still run: {error}")
+                return 1
             text = None if _wants_traceback() else explain(error, line)
             if text is None:
                 raise

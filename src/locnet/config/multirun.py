@@ -21,7 +21,11 @@ from locnet.config.command_line import CommandLine
 from locnet.config.jobs import JobRecord, Status, read_record, read_records
 from locnet.runtime.rundir import CONFIG, is_main_process
 
-_INTERRUPTED = (130, 143, -2, -15)
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+TERMINATED = 143
+"""Exit code after SIGTERM."""
+_BY_A_SIGNAL = (INTERRUPTED, TERMINATED, -2, -15)
 _places: list[Path] = []
 
 
@@ -77,7 +81,10 @@ class Multirun:
         record = JobRecord(int(about.job.num if trial is None else trial), self._swept(about), session=self.session)
         # SLURM has started this process for this job alone, perhaps as one of several ranks
         if self.module is None or os.environ.get("SUBMITIT_EXECUTOR") == "slurm":
-            return job(record).value
+            ended = job(record)
+            if ended.exit_code == TERMINATED:
+                sys.exit(TERMINATED)  # no result: the launcher waits for the one of the requeued job
+            return ended.value
         record.write(place)
         own = os.getpid() == self.process
         started = time.monotonic()
@@ -87,7 +94,7 @@ class Multirun:
         try:
             code = isolation.run(command, output=None if own else place / isolation.OUTPUT)
         except (KeyboardInterrupt, SystemExit):
-            self._end(place, record, "interrupted", 130, "interrupted", time.monotonic() - started)
+            self._end(place, record, "interrupted", INTERRUPTED, "interrupted", time.monotonic() - started)
             raise
         return self._end(place, record, "failed", code, None, time.monotonic() - started).value
 
@@ -108,7 +115,7 @@ class Multirun:
         last = read_record(place)
         if last is not None and last.status != "running":
             return last
-        if code in _INTERRUPTED:
+        if code in _BY_A_SIGNAL:
             status, error = "interrupted", error or "interrupted"
         said = error or f"died without a word ({isolation.how_it_ended(code)})"
         ended = replace(record, status=status, exit_code=code if code > 0 else 128 - code, error=said, seconds=seconds)
