@@ -132,9 +132,8 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
 
 
 def _names(folder: Path) -> frozenset[str]:
-    """Everything in a folder that is not a folder itself; links count, wherever they lead."""
+    """Everything in a folder; whether it is a file, and one that can be read, shows when it is opened."""
     try:
-        with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if not _is_dir(entry))
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - a million names are no million Path objects
     except (OSError, ValueError):  # ValueError: a name with a NUL character
         return frozenset()

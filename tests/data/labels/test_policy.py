@@ -187,7 +187,7 @@ def _damage(root: Path) -> dict[str, str]:
         "text.jpg": "not_an_image",
         "loop.jpg": "unreadable_image",
         "dangling.jpg": "missing_image",
-        "folder.jpg": "missing_image",
+        "folder.jpg": "unreadable_image",
         "bomb.png": "too_many_pixels",
     }
 

@@ -20,6 +20,7 @@ from locnet.errors import DataError
 
 csv.field_size_limit(sys.maxsize)  # a remark may be long
 _DELIMITERS = (",", "\t", ";", "|")
+_HEAD = 1 << 16  # characters that a header has at most, usually
 _OPEN_QUOTE = "is a quotation mark open?"
 
 
@@ -79,7 +80,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
 def _first_line(text: str) -> tuple[str, int]:
     """The first line that is not blank, and where the next one begins."""
     start = 0
-    for line in io.StringIO(text, newline=""):
+    head = text if len(text) < _HEAD or "\n" not in text[:_HEAD].strip() else text[:_HEAD]
+    for line in io.StringIO(head, newline=""):
         start += len(line)
         if line.strip():
             return line.rstrip("\r\n"), start
