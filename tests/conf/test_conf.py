@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from locnet.config.check import check
 from locnet.config.compose import compose
 from locnet.config.location import config_dir
-from locnet.config.schema import EvaluateSettings, ModelSettings, PredictSettings, TrainSettings
+from locnet.config.schema import DoctorSettings, EvaluateSettings, ModelSettings, PredictSettings, TrainSettings
 from locnet.data.augment.pipeline import RANGES
 from locnet.data.augment.settings import build_augment
 from locnet.data.readers import READERS
@@ -79,6 +79,7 @@ def test_the_other_commands_compose() -> None:
     check(compose("evaluate", ["checkpoint=a.ckpt"]), EvaluateSettings)
     check(compose("evaluate", ["checkpoint=a.ckpt", "data=csv", "data.root=b"]), EvaluateSettings)
     check(compose("predict", ["checkpoint=a.ckpt", "source=b"]), PredictSettings)
+    check(compose("doctor", ["data.root=b"]), DoctorSettings)
 
 
 def test_a_loss_without_weights_is_refused() -> None:

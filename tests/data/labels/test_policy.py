@@ -296,3 +296,21 @@ def test_every_kind_has_its_rule() -> None:
         assert kind.isidentifier()
         assert rule.words
         assert rule.rule
+
+
+@pytest.mark.parametrize(
+    ("origin", "box", "better"),
+    [
+        ("one_inclusive", "0,2,3,4", "zero_inclusive"),
+        ("one_inclusive", "0,2,40,4", "continuous"),
+        ("one_inclusive", "1,2,40,4", None),
+        ("zero_inclusive", "1,2,40,4", "one_inclusive"),
+        ("zero_inclusive", "0,2,40,4", "continuous"),
+        ("continuous", "0,2,40,4", None),
+    ],
+)
+def test_numbers_that_speak_against_the_origin_are_told(make: Make, origin: str, box: str, better: str | None) -> None:
+    header = "filename,class,xmin,ymin,xmax,ymax,width,height"
+    notes = read(make(f"0.png,car,{box},40,24\n", header), box_origin=origin).notes
+    hints = [note for note in notes if "data.box_origin" in note]
+    assert [hint.rpartition(" ")[2] for hint in hints] == ([f"{better}?"] if better else [])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from locnet.config.schema import LabelSettings
 from locnet.data.inspection import Facts
+from locnet.data.labels.boxes import origin_hint
 from locnet.data.labels.choose import choose, count_objects
 from locnet.data.labels.classes import map_classes
 from locnet.data.labels.defects import Defect
@@ -99,7 +100,7 @@ def assemble(
         paths={words: int(mask.sum()) for words, (mask, _) in groups.items() if mask.any()},
         ignored={reason: count for reason, count in objects.ignored.items() if count},
         facts=tuple(seen.facts[row] for row in rows.tolist()) if look_at_all else None,
-        notes=(*labels.notes, *([said] if said else [])),
+        notes=(*labels.notes, *filter(None, (said, origin_hint(labels)))),
     )
 
 

@@ -82,6 +82,22 @@ def check_boxes(
     return np.where(left_to_judge[:, None], fractions, np.nan), defects
 
 
+def origin_hint(labels: Labels) -> str:
+    """A line where pixel numbers speak against `data.box_origin`; empty otherwise."""
+    if labels.unit != "pixels" or labels.form != "xyxy" or not len(labels.boxes):
+        return ""
+    stated = labels.sizes[labels.image][:, ::-1]
+    at_zero = int((labels.boxes[:, :2] == 0).any(axis=1).sum())
+    at_end = int(((labels.boxes[:, 2:] == stated) & (stated > 0)).any(axis=1).sum())
+    if labels.box_origin == "one_inclusive" and at_zero:
+        better = "continuous" if at_end else "zero_inclusive"
+        return f"{at_zero:,} boxes begin at pixel 0, and data.box_origin=one_inclusive counts from 1: {better}?"
+    if labels.box_origin == "zero_inclusive" and at_end:
+        better = "continuous" if at_zero else "one_inclusive"
+        return f"{at_end:,} boxes end at the image's size, and data.box_origin=zero_inclusive ends before it: {better}?"
+    return ""
+
+
 def _defect(labels: Labels, kind: str, row: int, frames: NDArray[np.int64]) -> Defect:
     image = int(labels.image[row])
     numbers = ", ".join(f"{value:.10g}" for value in labels.boxes[row])
