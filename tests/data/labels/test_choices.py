@@ -110,7 +110,7 @@ def many(root: Path, count: int, **columns: list[str]) -> Labels:
     builder = LabelsBuilder(root)
     for number in range(count):
         file = f"video{number % 7}_{number}.png"
-        row = builder.add_image(file, size=(24, 40), **{name: values[number] for name, values in columns.items()})
+        row = builder.add_image(file, size=(24, 40), extra={name: values[number] for name, values in columns.items()})
         builder.add_object(row, "cat", LARGE)
         if not (root / file).exists():
             (root / file).touch()

@@ -121,7 +121,7 @@ class LabelsBuilder:
         background: bool = False,
         source: str = "",
         line: int = 0,
-        **extra: str,
+        extra: Mapping[str, str] | None = None,
     ) -> int:
         """Add an image; returns its row.
 
@@ -132,12 +132,12 @@ class LabelsBuilder:
             background: the labels say that there is no object.
             source: the label file that speaks of it.
             line: in that file.
-            **extra: further columns.
+            extra: further columns.
         """
         index = self._sources.setdefault(source, len(self._sources)) if source else -1
         row = len(self._images)
         self._images.append((file, *size, split, background, index, line))
-        for name, value in extra.items():
+        for name, value in (extra or {}).items():
             self._extra.setdefault(name, {})[row] = value
         return row
 
