@@ -296,3 +296,65 @@ def test_boxes_come_back_to_the_pixel(width: int, height: int, data: st.DataObje
         assert [round(edge) for edge in back] == list(edges)
         assert all(math.isclose(edge, whole, rel_tol=1e-15) for edge, whole in zip(back, edges, strict=True))
     assert box.tolist() == [0, 0, 1, 1]
+
+
+def test_a_file_without_header(write: Write) -> None:
+    root = write("a.png,1,2,3,4,car\nb.png,4,5,6,7,dog\n", "")
+    records = read(root, columns=["filename", "xmin", "ymin", "xmax", "ymax", "class"])
+    assert records.files.tolist() == ["a.png", "b.png"]
+    assert records.classes == ("car", "dog")
+    assert records.origin is not None
+    assert records.origin.where(1) == f"{root}/annotations.csv:2"
+
+
+def test_tensorflows_tables_one_for_each_split(write: Write) -> None:
+    root = write("")
+    (root / "annotations.csv").unlink()
+    header = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    (root / "train.csv").write_text(f"{header}a.png,40,24,car,1,1,40,24\nb.png,40,24,car,1,1,2,2\n")
+    (root / "test.csv").write_text(f"{header}c.png,40,24,car,1,1,40,24\n")
+    files = {"train": "train.csv", "test": "test.csv"}
+    records = read(root, annotations=files, split={"val": 0.0}, box_origin="one_inclusive")
+    assert records.splits.tolist() == ["train", "train", "test"]
+    assert records.boxes.tolist() == [[0, 0, 1, 1], [0, 0, 2 / 40, 2 / 24], [0, 0, 1, 1]]
+    other = read(root, annotations=files, box_origin="zero_inclusive", max_bad_fraction=1.0)
+    assert other.boxes[1].tolist() == [1 / 40, 1 / 24, 3 / 40, 3 / 24]
+    auto = read_data(data_settings("auto", root=str(root), split={"val": 0.0})).records
+    assert dict(zip(auto.files, auto.splits.tolist(), strict=True)) == {
+        "a.png": "train",
+        "b.png": "train",
+        "c.png": "test",
+    }
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
+def test_other_delimiters(write: Write, delimiter: str) -> None:
+    content = PLAIN.replace(",", delimiter).replace(f"{delimiter}1{delimiter}", f"{delimiter}1,5{delimiter}")
+    records = read_data(data_settings("csv", root=str(write(content, "")), max_bad_fraction=1.0)).records
+    assert records.boxes[0, 0] * 40 == pytest.approx(1.5)
+
+
+def test_rows_that_an_open_quotation_mark_swallows_are_not_lost(write: Write) -> None:
+    """Whether the mark is closed again by another one further down, or never."""
+    good = "b.png,train,car,1,2,3,4,40,24\n" * 3
+    for row in ('a.png,train,"car,1,2,3,4,40,24\n', '"a.png,train,car,1,2,3,4,40,24\n'):
+        assert ":3: not a CSV row" in complaint(write("d.png,train,car,1,2,3,4,40,24\n" + row + good))
+        closed = row + good + 'c.png,train,"dog",1,2,3,4,40,24\n'
+        assert "is a quotation mark open?" in complaint(write(closed))
+
+
+def test_further_columns_are_kept(write: Write) -> None:
+    root = write("a.png,car,1,2,3,4,p1,x\nb.png,car,1,2,3,4,p2,\n", "filename,class,xmin,ymin,xmax,ymax,patient,note\n")
+    records = read(root)
+    assert {name: column.tolist() for name, column in records.extra.items()} == {
+        "patient": ["p1", "p2"],
+        "note": ["x", ""],
+    }
+    assert records.select("nothing").extra["patient"].tolist() == []
+
+
+def test_rows_of_one_file_are_objects_of_one_image(write: Write) -> None:
+    root = write("a.png,train,car,1,2,3,4,40,24\na.png,train,dog,1,2,30,20,40,24\n")
+    assert read(root).labels.tolist() == [1]
+    assert read(root, multiple="first").labels.tolist() == [0]
+    assert complaint(root, multiple="error").startswith("ROOT/annotations.csv:3: a.png has 2 objects")

@@ -72,7 +72,10 @@ def _classes(records: Records) -> str:
         (name, *(counts[split][name] for split in SPLITS), sums[name]) for name in sorted(names, key=lambda n: -sums[n])
     ]
     total = ("all", *(sum(counts[split].values()) for split in SPLITS), len(records))
-    return f"<h2>Classes</h2>{table(('class', *SPLITS, 'all'), [*rows, total])}"
+    unused = [name for name in records.classes if not sums[name]]
+    rest = f"<p>{len(unused)} classes are no image's object: {escape(', '.join(unused))}</p>" if unused else ""
+    shown = [row for row in rows if sums[str(row[0])]]
+    return f"<h2>Classes</h2>{table(('class', *SPLITS, 'all'), [*shown, total])}{rest}"
 
 
 def _boxes(numbers: Statistics) -> str:

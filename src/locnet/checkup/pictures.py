@@ -30,6 +30,8 @@ def picture(path: Path, box: NDArray[np.float64] | None = None, other: NDArray[n
     except LocnetError:
         return None
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    if (factor := SIDE // max(image.size)) > 1:
+        image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     for edges, colour in ((box, _TRUTH), (other, _OTHER)):
         if edges is not None and np.isfinite(edges).all():
             _draw(image, edges, colour)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from rich.console import Console
@@ -30,7 +30,8 @@ def print_screen(reading: Reading, root: str, suspects: Sequence[Suspect] | None
         console.print(Text(f"{'boxes':8} {_boxes(reading)}"))
     counts = Counter(defect.kind for defect in reading.defects)
     if counts:
-        console.print(_defects(reading, counts))
+        for line in _defects(reading, counts):
+            console.print(Text(line))
     for suspect in (suspects or ())[:_MOST_SUSPECTS]:
         file = reading.records.files[suspect.row]
         words = (
@@ -66,12 +67,10 @@ def _boxes(reading: Reading) -> str:
     return f"median {middle:.1%} of the image (5 % below {low:.1%}, 5 % above {high:.1%})"
 
 
-def _defects(reading: Reading, counts: Counter[str]) -> Table:
+def _defects(reading: Reading, counts: Counter[str]) -> Iterator[str]:
+    """A line for each kind of defect, with the first of them."""
+    root = str(reading.records.root)
     first = {defect.kind: defect for defect in reversed(reading.defects)}
-    table = Table("found", "", "what is done", "the first", box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.columns[0].justify = "right"
     for kind, count in counts.most_common():
-        root = str(reading.records.root)
         example = first[kind].message.replace(f"{root}/", "").removeprefix(f"{root}: ")
-        table.add_row(f"{count:,}", KINDS[kind].words, KINDS[kind].action, Text(example[:90]))
-    return table
+        yield f"{count:8,} {KINDS[kind].words} ({KINDS[kind].action}), such as {example}"

@@ -81,6 +81,11 @@ def unknown_key(key: str, value: str, valid: Iterable[str]) -> str:
     return f"{start}; {suggest(parent, names, keys=True)}" if nearest(parent, names, keys=True) else start
 
 
+def join_some(names: Sequence[str], most: int = 5) -> str:
+    """`a, b, c`; only the first ones when there are many."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
 def join_or(names: Sequence[str]) -> str:
     """`a`, `a or b`, `a, b or c`."""
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -38,8 +38,7 @@ SUFFIXES = frozenset(
 def exist(root: Path, files: Strings) -> NDArray[np.bool_]:
     """Which of the files are there: `(N,)` bool.
 
-    A folder is listed once, which for a million images in it takes about as long as a few thousand questions for
-    single files would.
+    Each folder is listed once: one question for a million images in it, not a million.
     """
     listings: dict[str, frozenset[str]] = {}
     found = np.zeros(len(files), dtype=np.bool_)

@@ -192,6 +192,7 @@ def _damage(root: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_images_that_cannot_be_used(make: Make) -> None:
     root = make("")
     kinds = _damage(root)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from locnet.config.messages import join_some
 from locnet.config.schema import LabelSettings
 from locnet.data.inspection import Facts
 from locnet.data.labels.boxes import origin_hint
@@ -100,7 +101,7 @@ def assemble(
         paths={words: int(mask.sum()) for words, (mask, _) in groups.items() if mask.any()},
         ignored={reason: count for reason, count in objects.ignored.items() if count},
         facts=tuple(seen.facts[row] for row in rows.tolist()) if look_at_all else None,
-        notes=(*labels.notes, *filter(None, (said, origin_hint(labels)))),
+        notes=(*labels.notes, *filter(None, (said, origin_hint(labels), _unused(records)))),
     )
 
 
@@ -125,6 +126,15 @@ def _what_becomes(
         without[settings.without_object]: (good & (counts == 0) & ~stated, settings.without_object == "background"),
         "left out": (bad, False),
     }
+
+
+def _unused(records: Records) -> str:
+    """A line where classes have no image, as the lesser ones of images with several objects; empty otherwise."""
+    used = set(records.labels.tolist())
+    unused = [name for label, name in enumerate(records.classes) if label not in used]
+    if not unused or not len(records):
+        return ""
+    return f"{len(unused)} of {len(records.classes)} classes are no image's object: {join_some(unused)}"
 
 
 def _of_chosen(values: NDArray, chosen: NDArray[np.int64], missing: np.generic) -> NDArray:  # type: ignore[type-arg]

@@ -80,7 +80,8 @@ def _by_split(
 
 def _label_files(root: Path) -> dict[str, int]:
     """All text files that may be labels, each with the number of images that took it."""
-    return {file: 0 for file in walk(root, "", (".txt",)) if stem_of(file).lower() not in _NO_LABELS}
+    files = walk(root, "", (".txt",))
+    return {file: 0 for file in files if "labels" in file.split("/") or stem_of(file).lower() not in _NO_LABELS}
 
 
 def _places(image: str) -> list[str]:
