@@ -18,7 +18,7 @@ from locnet.report.sweep import SweepRow, best_first, short, varied
 _MAX_AXES = 10
 _MAX_TICKS = 12
 _MAX_WORD = 16
-_WIDE_RANGE = 7.0  # a range of numbers so many times its smallest is seen on a logarithmic axis only
+_WIDE_RANGE = 10.0  # a range of numbers so many times its smallest is seen on a logarithmic axis only
 
 
 def plot_parallel(rows: Sequence[SweepRow], *, score: str = "score", mode: str = "max") -> Figure | None:
@@ -40,7 +40,7 @@ def plot_parallel(rows: Sequence[SweepRow], *, score: str = "score", mode: str =
     figure = style.new_figure(1.2 + 1.75 * (len(keys) + 1), 4.4)
     axes = figure.add_subplot()
     heights = [_axis(axes, place, key, [row.settings.get(key, "") for row in drawn]) for place, key in enumerate(keys)]
-    heights.append(_axis(axes, len(keys), score, [repr(value) for value in scores.tolist()]))
+    heights.append(_axis(axes, len(keys), score, [repr(value) for value in scores.tolist()], may_be_log=False))
     colour = ScalarMappable(Normalize(scores.min(), scores.max()), colormaps["viridis"])
     for index in reversed(range(len(drawn))):
         line = [height[index] for height in heights]
@@ -50,7 +50,7 @@ def plot_parallel(rows: Sequence[SweepRow], *, score: str = "score", mode: str =
     return figure
 
 
-def _axis(axes: Axes, place: int, title: str, values: Sequence[str]) -> NDArray[np.float64]:
+def _axis(axes: Axes, place: int, title: str, values: Sequence[str], *, may_be_log: bool = True) -> NDArray[np.float64]:
     """Draw one vertical axis with its ticks; heights in 0 to 1 of the values on it."""
     numbers = _numbers(values)
     if numbers is None:
@@ -59,7 +59,7 @@ def _axis(axes: Axes, place: int, title: str, values: Sequence[str]) -> NDArray[
         heights = np.array([ticks[value] for value in values])
         labels = {style.shorten(word or "-", _MAX_WORD): at for word, at in ticks.items()}
     else:
-        log = bool(numbers.min() > 0 and numbers.max() > _WIDE_RANGE * numbers.min())
+        log = bool(may_be_log and numbers.min() > 0 and numbers.max() > _WIDE_RANGE * numbers.min())
         scaled = np.log(numbers) if log else numbers
         low, high = float(scaled.min()), float(scaled.max())
         heights = (scaled - low) / (high - low) if high > low else np.full(len(scaled), 0.5)
