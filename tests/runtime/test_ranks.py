@@ -91,6 +91,7 @@ def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.slow
 def test_a_first_process_that_waits_for_ever_is_ended() -> None:
     """As with NCCL: it sits in a collective and hears of nothing."""
     script = (

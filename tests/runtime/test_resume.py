@@ -50,6 +50,13 @@ def test_the_same_command_line_may_be_typed_again(run: Path) -> None:
     assert (found.config, lines) == (CONFIG | {"resume": str(run)}, [])
 
 
+def test_what_was_typed_twice_counts_as_it_ended(tmp_path: Path) -> None:
+    claim(tmp_path, CONFIG, ["trainer.max_epochs=9", "trainer.max_epochs=5"])
+    found, lines = continued(job(tmp_path, "trainer.max_epochs=9", trainer={"max_epochs": 9, "devices": 1}))
+    assert found.config["trainer"]["max_epochs"] == 9
+    assert lines == ["trainer.max_epochs was 5 and is now 9"]
+
+
 def test_what_may_change_does_and_stays_so(run: Path) -> None:
     trainer = {"max_epochs": 9, "devices": 1}
     found, lines = continued(job(run, "trainer.max_epochs=9", "logger=none", trainer=trainer, logger={}))
@@ -63,6 +70,14 @@ def test_what_may_change_does_and_stays_so(run: Path) -> None:
     assert lines == []
     assert OmegaConf.load(run / "config.yaml").resume is None
     assert "trainer.max_epochs=9" in list(OmegaConf.load(run / "overrides.yaml"))
+
+
+def test_another_logger_takes_the_place_of_the_old_one(run: Path) -> None:
+    found, lines = continued(job(run, "logger=csv", logger={"csv": {"_target_": "locnet.x"}}))
+    assert found.config["logger"] == {"csv": {"_target_": "locnet.x"}}
+    assert "logger.csv._target_ was not set and is now locnet.x" in lines
+    found, _ = continued(job(run, "logger=none", logger={}))
+    assert found.config["logger"] == {}
 
 
 @pytest.mark.parametrize(

@@ -57,19 +57,22 @@ def continued(job: Job) -> tuple[Job, list[str]]:
     config, lines, added = deepcopy(old), [], []
     for text in job.overrides:
         key = split(text)[1]
-        if text in known or key == "resume" or key.startswith("hydra"):
+        value_now = _get(job.config, key)
+        chosen_before = text in known and (value_now is _MISSING or isinstance(value_now, Mapping))  # group=option
+        if chosen_before or key == "resume" or key.startswith("hydra"):
             continue
-        for name, value in _changes(old, job.config, key, text):
+        changes = _changes(old, job.config, key, text)
+        for name, value in changes:
             before = _get(old, name)
             if not any(name == free or name.startswith(f"{free}.") for free in MAY_CHANGE):
                 raise ConfigError(
-                    f"resume={typed}: {name} was {shown(before)} and is now {shown(value)}; a run goes on as it began "
-                    f"(resume={typed} alone is enough; {', '.join(MAY_CHANGE[:3])} and a few more may change); "
+                    f"resume={typed}: {name} was {_shown(before)} and is now {_shown(value)}; a run goes on as it "
+                    f"began (resume={typed} alone is enough; {', '.join(MAY_CHANGE[:3])} and a few more may change); "
                     f"init_from={typed} starts a new run from its weights"
                 )
             _set(config, name, value)
-            lines.append(f"{name} was {shown(before)} and is now {shown(value)}")
-        added.append(text)
+            lines.append(f"{name} was {_shown(before)} and is now {_shown(value)}")
+        added += [text] if changes else []
     config["resume"] = typed
     return replace(job, config=config, overrides=[*known, *added]), lines
 
@@ -109,15 +112,15 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], key: str, text: str
     if _get(new, key) is _MISSING:  # experiment=..., ~callbacks.panel: may concern anything
         raise ConfigError(f"{text} was not among the settings that the run began with, so it cannot go on with it")
     before, now = dict(_leaves(_get(old, key), key)), dict(_leaves(_get(new, key), key))
-    return [(name, now.get(name)) for name in {**before, **now} if before.get(name, _MISSING) != now.get(name)]
+    names = [*(name for name in before if name not in now), *now]
+    return [(name, now.get(name, _MISSING)) for name in names if before.get(name, _MISSING) != now.get(name, _MISSING)]
 
 
-class _Missing:
-    def __str__(self) -> str:
-        return "not set"
+_MISSING = object()
 
 
-_MISSING = _Missing()
+def _shown(value: Any) -> str:
+    return "not set" if value is _MISSING else shown(value)
 
 
 def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
@@ -135,7 +138,15 @@ def _get(config: Any, key: str) -> Any:
 
 
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    for part in parents:
-        config = config.setdefault(part, {})
-    config[last] = value
+    """Set a key, or take it out with `_MISSING`, and groups with it that hold nothing any more."""
+    first, _, rest = key.partition(".")
+    if rest:
+        inner = config.get(first)
+        config[first] = inner if isinstance(inner, dict) else {}
+        _set(config[first], rest, value)
+        if value is _MISSING and not config[first]:
+            del config[first]
+    elif value is _MISSING:
+        config.pop(first, None)
+    else:
+        config[first] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,7 +50,8 @@ def write_checkpoint(content: Mapping[str, Any], path: Path, *, previous: Path |
         partial.replace(path)
         sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch turns some of the one into the other
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path} cannot be written ({_reason(error)}); the checkpoints before it are intact. "
             "Make room and go on with resume=RUN_DIR"
