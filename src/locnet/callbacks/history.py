@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from locnet.metrics import SUM_DTYPE
@@ -130,8 +131,12 @@ class History(pl.Callback):
         """`(processes, parts)` sums on the CPU; None before the first batch of an epoch."""
         if self.sums is None:
             return None
-        gathered: Any = pl_module.all_gather(self.sums.to(pl_module.device))
-        return torch.as_tensor(gathered).reshape(-1, len(self.names)).cpu()
+        sums = self.sums.to(pl_module.device)
+        parts = [sums]
+        if pl_module.trainer.world_size > 1:
+            parts = [torch.empty_like(sums) for _ in range(pl_module.trainer.world_size)]
+            dist.all_gather(parts, sums)
+        return torch.stack(parts).cpu()
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
