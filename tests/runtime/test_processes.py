@@ -1,0 +1,59 @@
+"""What several processes mean for the learning rate, and what sharding refuses."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+
+from locnet.config.check import check
+from locnet.config.compose import compose
+from locnet.config.schema import TrainSettings
+from locnet.errors import ConfigError
+from locnet.runtime.fsdp import fsdp
+from locnet.runtime.processes import say_processes, scaled_lr
+from locnet.runtime.trainer import build_trainer
+
+
+def settings_of(*overrides: str) -> TrainSettings:
+    return check(compose("train", ["optimizer.lr=0.1", *overrides]), TrainSettings)
+
+
+def trainer_of(world: int, accumulated: int = 1, strategy: Any = None) -> pl.Trainer:
+    plain = strategy or SimpleNamespace(_layer_sync=None)
+    fake: Any = SimpleNamespace(world_size=world, accumulate_grad_batches=accumulated, strategy=plain)
+    trainer: pl.Trainer = fake
+    return trainer
+
+
+@pytest.mark.parametrize(("rule", "lr"), [("none", 0.1), ("linear", 0.8), ("sqrt", 0.1 * 8**0.5)])
+def test_the_rule_counts_processes_and_accumulated_batches(rule: str, lr: float) -> None:
+    settings = scaled_lr(settings_of(f"scale_lr={rule}"), trainer_of(4, 2))
+    assert settings.optimizer.lr == pytest.approx(lr)
+    assert scaled_lr(settings_of(f"scale_lr={rule}"), trainer_of(1)).optimizer.lr == 0.1
+
+
+def test_the_log_says_what_a_step_sees(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    settings, trainer = settings_of("data.batch_size=16", "scale_lr=linear"), trainer_of(4, 2)
+    say_processes(scaled_lr(settings, trainer), trainer, ["backbone.a", "b", "c", "d"])
+    assert "batch 128 (16 a process x 4 processes x 2 accumulated), learning rate 0.8 (scale_lr=linear)" in caplog.text
+    assert "BatchNorm sees the images of each process alone" in caplog.text
+    assert "4 parameters get no gradient: backbone.a, b, c ..." in caplog.text
+
+
+def test_sharded_weights_have_no_average() -> None:
+    strategy = fsdp(min_parameters=1000, sharding="FULL_SHARD", cpu_offload=False)
+    with pytest.raises(ConfigError, match=r"ema.enabled=true needs all weights in every process"):
+        scaled_lr(settings_of(), trainer_of(2, strategy=strategy))
+
+
+def test_sharding_needs_gpus() -> None:
+    """All that can be tried here: Lightning refuses it on a CPU, in one line."""
+    node = compose("train", ["trainer=fsdp"])["trainer"] | {"accelerator": "cpu", "precision": "32-true"}
+    with pytest.raises(ConfigError, match=r"fsdp.* requires a GPU accelerator") as error:
+        build_trainer(node, allow_targets=[])
+    assert "\n" not in str(error.value)
