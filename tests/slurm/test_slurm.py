@@ -139,7 +139,7 @@ def test_a_requeued_job_of_a_sweep_goes_on(here: Path) -> None:
 
 def test_a_requeued_job_goes_on_where_it_was_stopped(here: Path) -> None:
     run = here / "runs" / "x"
-    again = '$([ -e runs/x/checkpoints/last.ckpt ] && echo "resume=runs/x")'
+    again = '$([ -e runs/x/config.yaml ] && echo "resume=runs/x")'
     job = submit(here, f"srun {TRAIN} trainer.max_epochs=200 hydra.run.dir=runs/x {again}")
     wait(lambda: len(read_history(run / "history.jsonl")) >= 3, here)
     call("scontrol", "requeue", job)  # what a preemption does: SIGTERM, then the queue

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from locnet.config import isolation, resolvers
 from locnet.config.command_line import CommandLine
 from locnet.config.jobs import JobRecord, Status, read_record, read_records
-from locnet.runtime.rundir import CONFIG, is_main_process
+from locnet.runtime.rundir import CONFIG
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -141,14 +141,8 @@ def _normalised(overrides: tuple[str, ...]) -> set[str]:
 
 
 def goes_on(run_dir: Path) -> bool:
-    """Whether SLURM has requeued a job of a multirun that had begun to train; what is left of less is removed."""
-    if not int(os.environ.get("SLURM_RESTART_COUNT") or 0):
-        return False
-    if (run_dir / "checkpoints" / "last.ckpt").is_file():
-        return True
-    if is_main_process():
-        (run_dir / CONFIG).unlink(missing_ok=True)  # the directory is free again
-    return False
+    """Whether SLURM has requeued a job of a multirun whose run had begun."""
+    return bool(int(os.environ.get("SLURM_RESTART_COUNT") or 0)) and (run_dir / CONFIG).is_file()
 
 
 def is_one_of_several() -> bool:
