@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 import locnet
 from locnet.answer import Answer, read_off
-from locnet.config.schema import ModelSettings
+from locnet.calibration import Calibration
+from locnet.config.schema import LinearHeadSettings, ModelSettings
 from locnet.data.dataset import Sample
 from locnet.losses import build_loss
 from locnet.metrics import LocalizationMetrics, MeanLoss
@@ -37,6 +38,7 @@ class LocalizerModule(pl.LightningModule):
         model: Mapping[str, Any],
         resize: str = "squash",
         threshold: float = 0.5,
+        calibration: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
         version: str = locnet.__version__,
     ) -> None:
@@ -47,6 +49,7 @@ class LocalizerModule(pl.LightningModule):
             model: the keys of `ModelSettings` (backbone, head, loss, optimizer, scheduler).
             resize: how images meet the input, `squash` or `letterbox`.
             threshold: the verdict is background where p_c < threshold.
+            calibration: what `Calibration.plain` gave; None until it is learned on `val`, after training.
             data: settings of the data that it was trained on, for `evaluate` without any.
             version: of locnet, that wrote the checkpoint.
         """
@@ -54,11 +57,24 @@ class LocalizerModule(pl.LightningModule):
         self.settings = TypeAdapter(ModelSettings).validate_python(model)
         self.classes, self.resize, self.threshold = tuple(classes), resize, threshold
         self.configure_network()
+        if calibration is not None:
+            self.model.calibration = TypeAdapter(Calibration).validate_python(calibration)
         self.configure_loss()
         self.configure_metrics()
         self.save_hyperparameters(
             {**self._plain_hparams(), "data": dict(data) if data else None, "version": version}, logger=False
         )
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether p_c and class scores are probabilities, and not plain linear units (the source text's head)."""
+        head = self.settings.head
+        return not (isinstance(head, LinearHeadSettings) and head.activation == "none")
+
+    def trust(self, calibration: Calibration | None, threshold: float) -> None:
+        """Answer with this calibration and threshold from now on; checkpoints will hold them."""
+        self.model.calibration, self.threshold = calibration, threshold
+        self.hparams.update(self._plain_hparams())
 
     def configure_network(self) -> None:
         """Backbone and head."""
@@ -132,8 +148,8 @@ class LocalizerModule(pl.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             output = self.model(batch["image"])
         mean_loss = cast(MeanLoss, self.mean_loss[split])
-        mean_loss.update(self.loss.terms(output, batch["target"]), batch["label"] >= 0)
-        answer = read_off(output.y, batch["placement"])
+        mean_loss.update(self.loss.terms(output.uncalibrated, batch["target"]), batch["label"] >= 0)
+        answer = read_off(output.y, batch["placement"], output.raw_y)
         metrics = cast(LocalizationMetrics, self.metrics[split])
         metrics.update(answer.p_c, answer.boxes, answer.scores, batch["label"], batch["box_xyxy"], self.threshold)
         return answer
@@ -174,4 +190,5 @@ class LocalizerModule(pl.LightningModule):
             "model": settings,
             "resize": self.resize,
             "threshold": self.threshold,
+            "calibration": self.model.calibration.plain() if self.model.calibration else None,
         }

@@ -72,6 +72,20 @@ def split(y: Tensor) -> Parts:
     return Parts(y[..., 0], xyhw_to_xyxy(y[..., 1:5]), y[..., 5:])
 
 
+def replace(y: Tensor, *, objectness: Tensor, classes: Tensor) -> Tensor:
+    """Another p_c and other class elements for y; the box stays the same to the last bit.
+
+    Args:
+        y: `(..., 5 + C)` float.
+        objectness: `(...)` float, p_c.
+        classes: `(..., C)` float.
+
+    Returns:
+        `(..., 5 + C)` float.
+    """
+    return torch.cat((objectness.unsqueeze(-1), y[..., 1:5], classes), dim=-1)
+
+
 def encode(labels: Tensor, boxes: Tensor, num_classes: int) -> Tensor:
     """The target of labelled images.
 

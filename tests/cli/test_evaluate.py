@@ -182,6 +182,27 @@ def test_the_data_that_it_was_trained_on(typed: Typed, checkpoint_of: Make, root
     )
 
 
+def test_calibrate_a_checkpoint_that_is_not(typed: Typed, checkpoint: Path, manifest: Make, tmp_path: Path) -> None:
+    root = manifest(tmp_path / "data", train=4, val=16, test=9)
+    data = ("data=csv", f"data.root={root}", *QUIET)
+    code, _, err = typed(f"checkpoint={checkpoint}", *data, "calibrate=true", f"hydra.run.dir={tmp_path}/first")
+    assert code == 0, err
+    assert "calibration    on 16 val images" in err
+    metrics = metrics_of(tmp_path / "first")
+    assert metrics["calibration/objects"] == 12
+    assert metrics["test/coverage_80_low"] < metrics["test/coverage_80"] <= 1
+    assert metrics["test/objectness_ece_uncalibrated"] != metrics["test/objectness_ece"]
+    assert {path.name for path in (tmp_path / "first" / "plots").iterdir()} == PLOTS | {"reliability.png", "crops.png"}
+    # its copy gives the same from now on, as a run directory
+    code, _, err = typed(f"checkpoint={tmp_path}/first", *data, f"hydra.run.dir={tmp_path}/second")
+    assert code == 0, err
+    assert metrics_of(tmp_path / "second") | {"checkpoint": ""} == metrics | {"checkpoint": ""}
+    code, _, err = typed(f"checkpoint={tmp_path}/first", *data, "threshold=0.9", f"hydra.run.dir={tmp_path}/third")
+    assert metrics_of(tmp_path / "third")["threshold"] == 0.9
+    code, _, err = typed(f"checkpoint={checkpoint}", *data, f"hydra.run.dir={tmp_path}/fourth")
+    assert "test/coverage_80" not in metrics_of(tmp_path / "fourth")  # the one that was given stays as it was
+
+
 def test_a_checkpoint_that_does_not_remember(typed: Typed, checkpoint: Path) -> None:
     code, _, err = typed(f"checkpoint={checkpoint}", *QUIET[:2])
     assert code == 2

@@ -12,12 +12,18 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from PIL import Image
+from pydantic import TypeAdapter
 
 from locnet.callbacks.history import read_history
+from locnet.config.schema import CalibrationSettings, DataSettings
+from locnet.data.datamodule import LabelledImagesModule
+from locnet.runtime.calibrate import calibrate
 from locnet.runtime.checkpoints import load_module
+from locnet.runtime.collect import Collector
 
 # a whole run in a few seconds
 TINY = [
@@ -62,7 +68,10 @@ def test_a_run_directory_holds_what_it_should(finished: tuple[Path, subprocess.C
     names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and "wandb" not in path.parts}
     plots = {
         f"plots/{name}.png"
-        for name in ("curves", "predictions", "predictions_random", "confusion", "iou", "objectness")
+        for name in (
+            *("curves", "predictions", "predictions_random", "confusion", "iou", "objectness"),
+            *("reliability", "crops"),
+        )
     }
     assert names == plots | {
         "config.yaml",
@@ -122,6 +131,27 @@ def test_checkpoints_are_plain_and_self_contained(finished: tuple[Path, subproce
     content = torch.load(path, weights_only=True)
     assert content["hyper_parameters"]["classes"] == ["car", "motorcycle", "pedestrian"]
     assert load_module(path).model.image_size == (64, 64)
+
+
+def test_what_val_taught_is_kept_and_reported(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, done = finished
+    metrics = json.loads((cwd / "first" / "metrics.json").read_text())
+    module = load_module(cwd / "first" / "checkpoints" / "best.ckpt")
+    learned = module.model.calibration
+    assert learned is not None
+    assert learned.residuals is not None
+    assert metrics["threshold"] == module.threshold
+    assert metrics["calibration/objectness_temperature"] == learned.objectness_temperature
+    assert metrics["calibration/class_temperature"] == learned.class_temperature
+    assert metrics["calibration/objects"] == learned.residuals.count < 12
+    assert "calibration    on 12 val images" in done.stderr
+    assert "trust          calibration error of p_c" in done.stderr
+    for name in ("objectness_ece", "class_ece"):
+        assert 0 <= metrics[f"test/{name}"] <= 1
+        assert 0 <= metrics[f"test/{name}_uncalibrated"] <= 1
+    assert metrics["test/coverage_80_low"] <= metrics["test/coverage_80"] <= metrics["test/coverage_80_high"]
+    assert (metrics["test/coverage_95"], metrics["test/crop_area_95"]) == (1.0, 1.0)  # 19 val objects would be needed
+    assert 0 < metrics["test/object_area"] < 1
 
 
 def test_a_second_run_does_not_overwrite_the_first(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -264,3 +294,19 @@ def test_two_processes_give_one_run_directory(tmp_path: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["samples/test"] == 13
     assert len(pq.read_table(run / "predictions.parquet")) == 13
+    # the calibration is that of all val images, whichever process saw them
+    module = load_module(run / "checkpoints" / "best.ckpt")
+    learned, threshold = module.model.calibration, module.threshold
+    settings = TypeAdapter(DataSettings).validate_python(module.hparams["data"])
+    data = LabelledImagesModule(settings, image_size=module.model.image_size, classes=module.classes)
+    alone = pl.Trainer(accelerator="cpu", callbacks=[Collector()], logger=False, enable_checkpointing=False)
+    calibrate(alone, module, data, CalibrationSettings(enabled=True, temperature=True, threshold=True), None)
+    again = module.model.calibration
+    assert learned is not None
+    assert learned.residuals is not None
+    assert again is not None
+    assert again.residuals is not None
+    assert module.threshold == pytest.approx(threshold, abs=1e-4)
+    assert again.objectness_temperature == pytest.approx(learned.objectness_temperature, rel=1e-3)
+    assert again.class_temperature == pytest.approx(learned.class_temperature, rel=1e-3)
+    assert again.residuals.scores == pytest.approx(learned.residuals.scores, abs=1e-4)

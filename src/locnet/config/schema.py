@@ -287,6 +287,14 @@ class EmaSettings(Settings):
     decay: Annotated[float, Field(gt=0, lt=1)]
 
 
+class CalibrationSettings(Settings):
+    """`calibration`: what is learned on `val` after training."""
+
+    enabled: bool
+    temperature: bool
+    threshold: bool
+
+
 class PathsSettings(Settings):
     """`paths`."""
 
@@ -333,6 +341,7 @@ class TrainSettings(ModelSettings):
     logger: dict[str, dict[str, Any]]
     callbacks: dict[str, dict[str, Any]]
     ema: EmaSettings
+    calibration: CalibrationSettings
     paths: PathsSettings
     seed: Annotated[int, Field(ge=0)]
     monitor: str
@@ -361,6 +370,7 @@ class EvaluateSettings(Settings):
     checkpoint: str
     split: Literal["train", "val", "test"]
     threshold: Share | None
+    calibrate: bool
     data: DataSettings | None = None
     trainer: dict[str, Any]
     paths: PathsSettings
@@ -375,6 +385,7 @@ class PredictSettings(Settings):
     output: str | None
     annotate: bool
     threshold: Share | None
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None
     batch_size: Positive
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]

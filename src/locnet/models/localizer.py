@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from locnet.calibration import Calibration
 from locnet.models.backbone import Backbone
 from locnet.models.heads import Output, build_head
 
@@ -19,8 +21,10 @@ class Localizer(nn.Module):
         classes: the C class names.
         has_box: whether the box elements of y mean anything.
         image_size: (height, width) of the images that it takes, in pixels.
+        calibration: what was learned on `val` after training, part of every answer; None until then.
     """
 
+    calibration: Calibration | None
     mean: Tensor
     std: Tensor
 
@@ -40,6 +44,7 @@ class Localizer(nn.Module):
         self.head = build_head(name, self.backbone.channels, len(self.classes), **settings)
         self.has_box = self.head.has_box
         self.image_size = self.backbone.image_size
+        self.calibration = None
         scale = 255.0  # images arrive as uint8: small to move between processes and devices
         shape = (1, 3, 1, 1)
         self.register_buffer("mean", torch.tensor(self.backbone.mean).view(shape) * scale, persistent=False)
@@ -52,4 +57,6 @@ class Localizer(nn.Module):
             images: `(B, 3, H, W)` uint8 RGB, or float in 0..255; resized as in training.
         """
         output: Output = self.head(self.backbone((images - self.mean) / self.std))
-        return output
+        if self.calibration is None:
+            return output
+        return replace(output, y=self.calibration.apply(output.y), raw_y=output.y)

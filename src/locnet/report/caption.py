@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from locnet.report.style import GREY, INK, PREDICTION_COLOUR, TRUTH_COLOUR, plain
+from locnet.report.style import CROP_COLOUR, GREY, INK, PREDICTION_COLOUR, TRUTH_COLOUR, plain
 
 Box = tuple[float, float, float, float]
 """xyxy in fractions of the image."""
@@ -24,12 +24,17 @@ class Truth(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The answer: `box` (None from a system without boxes), `name` of the verdict, `p_c`, `iou` if known."""
+    """The answer: `box` (None from a system without boxes), `name` of the verdict, `p_c`, `iou` if known.
+
+    `crop` holds the whole object with the probability `coverage`, if such a crop was asked for.
+    """
 
     box: Box | None
     name: str
     p_c: float
     iou: float | None = None
+    crop: Box | None = None
+    coverage: float | None = None
 
 
 class _Row(NamedTuple):
@@ -40,7 +45,7 @@ class _Row(NamedTuple):
 
 
 def caption(width: int, *, truth: Truth | None, prediction: Prediction | None, font_size: int) -> Image.Image:
-    """One line for the prediction and one for the truth, each with its colour.
+    """One line for the prediction, one for its crop if it has one, and one for the truth, each with its colour.
 
     A tick or a cross at the right says whether the whole answer is right: the verdict, and IoU >= 0.5 where
     there is one.
@@ -87,6 +92,8 @@ def _rows(truth: Truth | None, prediction: Prediction | None) -> list[_Row]:
         if prediction.iou is not None:
             numbers += f"  IoU {prediction.iou:.2f}"
         rows.append(_Row(PREDICTION_COLOUR, "predicted ", plain(prediction.name), numbers))
+        if prediction.crop is not None and prediction.coverage is not None:
+            rows.append(_Row(CROP_COLOUR, "crop ", f"whole object, {100 * prediction.coverage:g} %", ""))
     if truth is not None:
         rows.append(_Row(TRUTH_COLOUR, "truth ", plain(truth.name), ""))
     return rows

@@ -1,8 +1,8 @@
 """Truth and prediction drawn on an image, with a caption underneath that is also the legend.
 
-The truth is blue with a white edge, the prediction orange with a dark edge: one of the two contrasts with
-any background, and the pairs differ in brightness as well as in hue. The box of a background verdict is
-dashed: it is what was scored, but not part of the answer.
+The truth is blue with a white edge, the prediction orange with a dark edge, its crop green with a white edge: one
+of the two contrasts with any background, and the pairs differ in brightness as well as in hue. The box of a
+background verdict is dashed: it is what was scored, but not part of the answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from locnet.report.caption import BACKGROUND_NAME, Box, Prediction, Truth, caption
-from locnet.report.style import PREDICTION_COLOUR, TRUTH_COLOUR
+from locnet.report.style import CROP_COLOUR, PREDICTION_COLOUR, TRUTH_COLOUR
 
 _MIN_SIDE = 256
 _MIN_CAPTION = 240
@@ -90,6 +90,8 @@ def draw_boxes(image: Image.Image, *, truth: Truth | None, prediction: Predictio
     image = image.copy()
     if truth is not None and truth.box is not None:
         _Pen(image, TRUTH_COLOUR, "white", line).rectangle(truth.box)
+    if prediction is not None and prediction.crop is not None:
+        _Pen(image, CROP_COLOUR, "white", line).rectangle(prediction.crop)
     if prediction is not None and prediction.box is not None:
         pen = _Pen(image, PREDICTION_COLOUR, "black", line)
         pen.rectangle(prediction.box, dashed=prediction.name == BACKGROUND_NAME)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from locnet.calibration import Calibration
 from locnet.predictions import Predictions
 from locnet.report import style
 from locnet.report.confusion import plot_confusion
@@ -16,6 +17,7 @@ from locnet.report.grid import LoadImage, prediction_grid, random_rows, worst_fi
 from locnet.report.history import plot_history
 from locnet.report.localization import plot_iou
 from locnet.report.objectness import plot_objectness
+from locnet.report.trust import plot_crops, plot_reliability
 
 
 def write_plots(
@@ -28,6 +30,8 @@ def write_plots(
     mean_box: NDArray[np.float64] | None = None,
     mode: str | None = None,
     images: int = 24,
+    calibration: Calibration | None = None,
+    raw: Predictions | None = None,
 ) -> list[Path]:
     """Write every picture for which there is something to draw.
 
@@ -40,10 +44,12 @@ def write_plots(
         mean_box: `(4,)` float64, xyxy fractions, as from `locnet.report.baselines.mean_box`, or None.
         mode: `max` or `min` of the monitor; by default `min` if its name has `loss` in it.
         images: how many images the contact sheets show at most.
+        calibration: that the answers have been through, or None.
+        raw: the answers before it, or None.
 
     Returns:
         The files written, of `curves.png`, `predictions.png`, `predictions_random.png`, `confusion.png`,
-        `iou.png`, `objectness.png`, in this order.
+        `iou.png`, `objectness.png`, and with a calibration `reliability.png` and `crops.png`, in this order.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -57,6 +63,10 @@ def write_plots(
         "iou.png": plot_iou(predictions, mean_box),
         "objectness.png": plot_objectness(predictions),
     }
+    if calibration is not None:
+        figures["reliability.png"] = plot_reliability(predictions, raw)
+        if calibration.residuals is not None:
+            figures["crops.png"] = plot_crops(predictions, calibration.residuals)
     paths += [style.save(figure, folder / name) for name, figure in figures.items() if figure is not None]
     return paths
 

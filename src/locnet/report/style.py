@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 INK, GREY, PALE = "#222222", "#767676", "#E4E4E4"
 
-TRUTH_COLOUR, PREDICTION_COLOUR = BLUE, ORANGE
-"""Truth is blue and the prediction orange wherever both are shown."""
+TRUTH_COLOUR, PREDICTION_COLOUR, CROP_COLOUR = BLUE, ORANGE, GREEN
+"""Truth is blue, the prediction orange and its crop green wherever they are shown."""
 
 _TEXT_COLOURS = {ORANGE: "#9C6A00"}  # the same hue, dark enough for letters on white
 

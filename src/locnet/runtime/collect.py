@@ -18,10 +18,11 @@ _Columns = dict[str, NDArray[Any]]
 
 
 class Collector(pl.Callback):
-    """Keeps every answer of `trainer.test` and gathers them in the order of the data set.
+    """Keeps every answer of `trainer.test` and `trainer.validate` and gathers them in the order of the data set.
 
     Attributes:
-        columns: index, p_c, boxes, scores, size of all images, after the epoch; the same on every process.
+        columns: index, p_c, boxes, scores, size of all images, after the epoch, and raw_p_c and raw_scores where they
+            were calibrated; the same on every process.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,31 @@ class Collector(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Move a batch of answers to the CPU."""
-        answer: Answer | None = outputs
+        self._keep(outputs, batch)
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Sample,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """The same, but not for the validations within a fit."""
+        if trainer.state.fn == "validate":
+            self._keep(outputs, batch)
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put all processes' answers together."""
+        self._gather(trainer)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The same, but not for the validations within a fit."""
+        if trainer.state.fn == "validate":
+            self._gather(trainer)
+
+    def _keep(self, answer: Answer | None, batch: Sample) -> None:
         if answer is None:  # a batch of no images
             return
         tensors = {
@@ -49,10 +74,11 @@ class Collector(pl.Callback):
             "boxes": answer.boxes,
             "scores": answer.scores,
         }
+        if answer.raw is not None:
+            tensors |= dict(zip(("raw_p_c", "raw_scores"), answer.raw, strict=True))
         self.batches.append({name: value.cpu().numpy() for name, value in tensors.items()})
 
-    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put all processes' answers together."""
+    def _gather(self, trainer: pl.Trainer) -> None:
         parts: list[list[_Columns]] = [self.batches]
         if trainer.world_size > 1:
             parts = [[] for _ in range(trainer.world_size)]
@@ -62,10 +88,12 @@ class Collector(pl.Callback):
         self.columns = {name: np.concatenate([b[name] for b in batches])[order] for name in batches[0]}
         self.batches = []
 
-    def predictions(self, records: Records, *, threshold: float, has_box: bool) -> Predictions:
-        """The table of the split that `records` are."""
+    def predictions(self, records: Records, *, threshold: float, has_box: bool, calibrated: bool = True) -> Predictions:
+        """The table of the split that `records` are; with `calibrated=False`, of what the head itself said."""
         columns = self.columns
-        assert columns is not None, "trainer.test has not run"
+        assert columns is not None, "neither trainer.test nor trainer.validate has run"
+        if not calibrated:
+            columns = columns | {name: columns.get(f"raw_{name}", columns[name]) for name in ("p_c", "scores")}
         rows = columns["index"]
         boxes = columns["boxes"].astype(np.float64)
         return Predictions(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -15,6 +17,7 @@ from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.resize import ResizeMode
 from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
+from locnet.runtime.calibrate import EVERYTHING, calibrate
 from locnet.runtime.checkpoints import find_checkpoint, load_module
 from locnet.runtime.collect import Collector
 from locnet.runtime.labels import refuse_without_boxes, say_labels
@@ -22,6 +25,7 @@ from locnet.runtime.provenance import provenance
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
+from locnet.runtime.storage import BEST
 from locnet.runtime.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -36,8 +40,6 @@ def evaluate(job: Job) -> JobResult:
     settings = check(job.config, EvaluateSettings)
     path = find_checkpoint(settings.checkpoint)
     module = load_module(path)
-    if settings.threshold is not None:
-        module.threshold = settings.threshold
     data = LabelledImagesModule(
         settings.data or _trained_on(module),
         image_size=module.model.image_size,
@@ -45,7 +47,8 @@ def evaluate(job: Job) -> JobResult:
         resize=cast(ResizeMode, module.resize),
         cache_dir=settings.paths.cache,
     )
-    data.dataset(settings.split)  # labels that cannot be used leave no run directory behind
+    for split in {settings.split, "val"} if settings.calibrate else {settings.split}:
+        data.dataset(split)  # labels that cannot be used leave no run directory behind
     refuse_without_boxes(data.records, has_box=module.model.has_box)
     claim(job.run_dir, job.config, job.overrides)
     with quiet(), log_to(job.run_dir / "evaluate.log"):
@@ -61,12 +64,22 @@ def evaluate(job: Job) -> JobResult:
         data.trainer = trainer
         log.info("checkpoint     %s", path)
         say_labels(data.reading, job.run_dir)
+        if settings.calibrate:
+            calibrate(trainer, module, data, EVERYTHING, _copy(path, job.run_dir))
+        if settings.threshold is not None:
+            module.threshold = settings.threshold
         [metrics] = trainer.test(module, dataloaders=data.exact_dataloader(settings.split), verbose=False)
         if not is_main_process():
             return JobResult()
         records = data.records
-        predictions = collector.predictions(
-            records.select(settings.split), threshold=module.threshold, has_box=module.model.has_box
+        predictions, raw = (
+            collector.predictions(
+                records.select(settings.split),
+                threshold=module.threshold,
+                has_box=module.model.has_box,
+                calibrated=calibrated,
+            )
+            for calibrated in (True, False)
         )
         named = {f"{settings.split}/{name.partition('/')[2]}": value for name, value in metrics.items()}
         files = write_results(
@@ -75,10 +88,21 @@ def evaluate(job: Job) -> JobResult:
             metrics=named,
             predictions=predictions,
             records=records,
+            calibration=module.model.calibration,
+            raw=raw,
             extra={"checkpoint": str(path), **provenance(job.config)},
         )
         log.info("written        %s: %s", job.run_dir, ", ".join(str(f.relative_to(job.run_dir)) for f in files))
     return JobResult(value=named.get(f"{settings.split}/iou"))
+
+
+def _copy(checkpoint: Path, run_dir: Path) -> Path:
+    """The checkpoint where a run directory has its own, so that this one can be given to the other commands."""
+    copy = run_dir / "checkpoints" / BEST
+    if is_main_process():
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(checkpoint, copy)
+    return copy
 
 
 def _trained_on(module: LocalizerModule) -> Any:

@@ -30,6 +30,7 @@ from locnet.module import LocalizerModule
 from locnet.optim import check_optimizer
 from locnet.runtime import loggers as run_loggers
 from locnet.runtime import ranks
+from locnet.runtime.calibrate import calibrate
 from locnet.runtime.checkpoints import find_checkpoint, init_from, load_module
 from locnet.runtime.collect import Collector
 from locnet.runtime.labels import refuse_without_boxes, say_labels
@@ -277,6 +278,8 @@ def _test(
     best = checkpoint.best_model_path if checkpoint else ""
     validated = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
     tested = load_module(Path(best)) if best else module
+    if settings.calibration.enabled and not is_trial(trainer):
+        calibrate(trainer, tested, data, settings.calibration, Path(best) if best else None)
     [metrics] = trainer.test(tested, datamodule=data, verbose=False)
     if not is_main_process() or is_trial(trainer):
         return None
@@ -286,14 +289,23 @@ def _test(
     value = best_value(trainer)
     row = next((r for r in history if value is not None and r.get(settings.monitor) == value), {})
     best_values = {k: v for k, v in row.items() if k.startswith("val/")} or validated
+    predictions, raw = (
+        collector.predictions(
+            records.select("test"),
+            threshold=tested.threshold,
+            has_box=tested.model.has_box,
+            calibrated=calibrated,
+        )
+        for calibrated in (True, False)
+    )
     files = write_results(
         job.run_dir,
         split="test",
         metrics={**metrics, **best_values},
-        predictions=collector.predictions(
-            records.select("test"), threshold=tested.threshold, has_box=tested.model.has_box
-        ),
+        predictions=predictions,
         records=records,
+        calibration=tested.model.calibration,
+        raw=raw,
         monitor=settings.monitor,
         mode=settings.monitor_mode,
         extra={

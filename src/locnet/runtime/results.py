@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from locnet.calibration import Calibration
+from locnet.calibration.scores import trust_line, trust_scores
 from locnet.callbacks.history import read_history
 from locnet.data.images import load_image
 from locnet.data.records import SPLITS, Records
@@ -19,6 +22,8 @@ from locnet.report.plots import write_plots
 from locnet.report.table import print_report
 from locnet.runtime.rundir import write_json
 
+log = logging.getLogger(__name__)
+
 
 def write_results(
     run_dir: Path,
@@ -27,6 +32,8 @@ def write_results(
     metrics: Mapping[str, float],
     predictions: Predictions,
     records: Records,
+    calibration: Calibration | None = None,
+    raw: Predictions | None = None,
     monitor: str = "val/iou",
     mode: str = "max",
     extra: Mapping[str, Any] | None = None,
@@ -39,6 +46,8 @@ def write_results(
         metrics: of it, by log name.
         predictions: of it.
         records: of all splits; the baselines are computed from `train`.
+        calibration: that the predictions have been through.
+        raw: the predictions before it.
         monitor: what decided on the best epoch.
         mode: `max` or `min` of it.
         extra: more entries of metrics.json.
@@ -48,11 +57,18 @@ def write_results(
     """
     train = records.select("train")
     constants = baselines(train.labels, train.boxes, predictions)
-    content: dict[str, Any] = {**dict(sorted(metrics.items()))}
+    trust = trust_scores(predictions, calibration, raw)
+    content: dict[str, Any] = dict(sorted({**metrics, **{f"{split}/{key}": v for key, v in trust.items()}}.items()))
     for name, values in constants.items():
         content |= {f"baseline/{name}/{key}": value for key, value in values.items()}
     content |= {f"samples/{name}": len(records.select(name)) for name in SPLITS}
     content |= {"data/fingerprint": records.fingerprint(), "threshold": predictions.threshold, **(extra or {})}
+    if calibration is not None:
+        content |= {
+            "calibration/objectness_temperature": calibration.objectness_temperature,
+            "calibration/class_temperature": calibration.class_temperature,
+            "calibration/objects": calibration.residuals.count if calibration.residuals else None,
+        }
     write_json(run_dir / "metrics.json", content)
     pq.write_table(pa.table(predictions.columns()), run_dir / "predictions.parquet")
 
@@ -67,6 +83,11 @@ def write_results(
         predictions=predictions,
         load_image=load,
         mean_box=mean_box(train.boxes),
+        calibration=calibration,
+        raw=raw,
     )
     print_report(predictions, constants, split=split)
+    line = trust_line(trust)
+    if line:
+        log.info("trust          %s", line)
     return [run_dir / "metrics.json", run_dir / "predictions.parquet", *plots]

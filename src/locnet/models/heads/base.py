@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -32,11 +32,12 @@ class Output:
     """What a head answers: y for everybody, and what the losses need beside it (None where a head has no such part).
 
     Attributes:
-        y: `(B, 5 + C)` float, the answer in the space of the target vector.
+        y: `(B, 5 + C)` float, the answer in the space of the target vector, calibrated where the network is.
         objectness_logits: `(B,)` float, before the sigmoid.
         class_logits: `(B, C)` float, before the softmax over classes.
         softmax_logits: `(B, C + 1)` float, before one softmax over the classes and background (last).
         cells: what a grid's cells say.
+        raw_y: `(B, 5 + C)` float, y before the calibration, for the losses; None where there is none.
     """
 
     y: Tensor
@@ -44,6 +45,12 @@ class Output:
     class_logits: Tensor | None = None
     softmax_logits: Tensor | None = None
     cells: Cells | None = None
+    raw_y: Tensor | None = None
+
+    @property
+    def uncalibrated(self) -> Output:
+        """What the head itself said."""
+        return self if self.raw_y is None else replace(self, y=self.raw_y, raw_y=None)
 
 
 class Head(nn.Module, ABC):
