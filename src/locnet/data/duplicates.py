@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +52,12 @@ def alike(thumbnails: Sequence[bytes]) -> list[tuple[int, int]]:
     if len(rows) < 2:
         return []
     hashes = difference_hash(grey)
-    pairs = np.unique(np.concatenate([_neighbours(hashes[:, band]) for band in range(_BANDS)]), axis=0)
-    first, second = pairs[:, 0], pairs[:, 1]
-    bits = np.unpackbits((hashes[first] ^ hashes[second]).view(np.uint8), axis=1).sum(axis=1)
-    first, second = first[bits <= _BITS_APART], second[bits <= _BITS_APART]
-    apart = np.abs(grey[first].astype(np.int16) - grey[second]).mean(axis=(1, 2))
-    near = apart <= _GREY_APART
-    return list(zip(rows[first[near]].tolist(), rows[second[near]].tolist(), strict=True))
+    found = {pair for band in range(_BANDS) for pair in _near_in_band(hashes, band)}
+    return sorted(
+        (int(rows[first]), int(rows[second]))
+        for first, second in found
+        if np.abs(grey[first].astype(np.int16) - grey[second]).mean() <= _GREY_APART
+    )
 
 
 def difference_hash(grey: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -95,14 +94,18 @@ def across_splits(records: Records, groups: Iterable[Sequence[int]], *, kind: st
     return defects
 
 
-def _neighbours(values: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """Pairs of rows of equal value, `(P, 2)`, the smaller row first."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    found = [np.zeros((0, 2), dtype=np.int64)]
-    for step in range(1, min(_REACH, len(values) - 1) + 1):
-        equal = np.flatnonzero(ordered[step:] == ordered[:-step])
-        if not len(equal):
+def _near_in_band(hashes: NDArray[np.uint16], band: int) -> Iterator[tuple[int, int]]:
+    """Pairs of rows that agree in a band and differ in few bits altogether, the smaller row first."""
+    order = np.argsort(hashes[:, band], kind="stable")
+    ordered = hashes[order]
+    for step in range(1, min(_REACH, len(order) - 1) + 1):
+        places = np.flatnonzero(ordered[step:, band] == ordered[:-step, band])
+        if not len(places):
             break
-        found.append(np.stack((order[equal], order[equal + step]), axis=1))
-    return np.concatenate(found)
+        bits = _BITS[ordered[places] ^ ordered[places + step]].sum(axis=1)  # uint8: 128 at most
+        near = places[bits <= _BITS_APART]
+        yield from zip(order[near].tolist(), order[near + step].tolist(), strict=True)
+
+
+_BITS = np.array([number.bit_count() for number in range(1 << _BAND)], dtype=np.uint8)
+"""Bits that are set in each number of 16 bits."""

@@ -90,9 +90,9 @@ def _read(settings: LabelSettings, trained: Sequence[str] | None) -> Reading:
     headers = check is True or (check == "auto" and len(labels.files) <= MOST_HEADERS)
     whole = settings.duplicates in ("near", "strict")
     reading = assemble(labels, settings, look=look(whole=whole), look_at_all=headers or whole, trained=trained)
-    if not headers and check == "auto":
-        text = f"image files are not looked at ({len(labels.files):,} of them): python -m locnet.doctor does"
-        reading = replace(reading, notes=(*reading.notes, text))
+    if reading.facts is None and settings.duplicates != "off":
+        text = f"image files are not looked at, nor compared between splits ({len(labels.files):,} of them)"
+        reading = replace(reading, notes=(*reading.notes, f"{text}: python -m locnet.doctor does"))
     refuse_above(reading, settings.max_bad_fraction)
     if settings.duplicates != "off" and reading.facts is not None:
         reading = with_duplicates(reading, near=whole)

@@ -93,7 +93,7 @@ def evaluate(job: Job) -> JobResult:
             extra={"checkpoint": str(path), **provenance(job.config)},
         )
         log.info("written        %s: %s", job.run_dir, ", ".join(str(f.relative_to(job.run_dir)) for f in files))
-    return JobResult(value=named.get(f"{settings.split}/iou"))
+    return JobResult(value=named.get(f"{settings.split}/iou"), exit_code=int(data.reading.bad > 0))
 
 
 def _copy(checkpoint: Path, run_dir: Path) -> Path:

@@ -94,7 +94,7 @@ def fit(job: Job) -> JobResult:
             _say_what(settings, module, data, job, trainer)
             say_processes(settings, trainer, unused)
             value = _fit_and_test(settings, job, trainer, module, data, loggers, resume)
-    return JobResult(value=value, pruned=_is_pruned(trainer))
+    return JobResult(value=value, pruned=_is_pruned(trainer), exit_code=int(data.reading.bad > 0))
 
 
 def _fit_and_test(
