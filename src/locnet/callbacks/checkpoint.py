@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 
 from locnet.errors import ConfigError, StoppedError
+from locnet.runtime.signals import on_end
 from locnet.runtime.storage import BEST, LAST
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,10 @@ class Checkpoints(pl.callbacks.Checkpoint):
         self._saved_at, self._saved_step = time.monotonic(), 0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take the signals over: Lightning's own handlers (2.6) talk to the other processes from inside a handler."""
+        """Take the signals over."""
         self.directory = self.directory or Path(trainer.default_root_dir) / "checkpoints"
-        if not _is_main_thread():
-            return
-        for name in ("SIGTERM", "SIGUSR1"):
-            if hasattr(signal, name):  # no SIGUSR1 on Windows; Lightning puts the old handlers back
-                signal.signal(getattr(signal, name), self._ask if stage == "fit" else signal.SIG_DFL)
+        if stage == "fit":
+            on_end(self._ask)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A run that was over stays over: Lightning forgets that early stopping had decided so."""
@@ -155,12 +153,6 @@ def _any_process(trainer: pl.Trainer, *flags: bool) -> list[bool]:
     said = torch.tensor(flags, dtype=torch.int32, device=trainer.strategy.root_device)
     dist.all_reduce(said, op=dist.ReduceOp.MAX)
     return [bool(flag) for flag in said.tolist()]
-
-
-def _is_main_thread() -> bool:
-    import threading
-
-    return threading.current_thread() is threading.main_thread()
 
 
 def _is_trial(trainer: pl.Trainer) -> bool:

@@ -13,6 +13,7 @@ from locnet.answer import Answer
 from locnet.data.dataset import Sample
 from locnet.data.records import Records
 from locnet.predictions import Predictions
+from locnet.runtime.signals import on_end
 
 _Columns = dict[str, NDArray[Any]]
 
@@ -29,6 +30,11 @@ class Collector(pl.Callback):
         super().__init__()
         self.batches: list[_Columns] = []
         self.columns: _Columns | None = None
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """There is nothing to save in a test: SIGTERM ends it at once."""
+        if stage == "test":
+            on_end(None)
 
     def on_test_batch_end(
         self,
