@@ -44,7 +44,7 @@ class Handlers(pl.Callback):
 
     seen: Any = None
 
-    def on_test_start(self, *_: Any) -> None:
+    def on_test_batch_start(self, *_: Any) -> None:
         self.seen = signal.getsignal(signal.SIGTERM)
 
 

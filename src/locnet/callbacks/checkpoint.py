@@ -64,16 +64,18 @@ class Checkpoints(pl.callbacks.Checkpoint):
         self._saved_at, self._saved_step = time.monotonic(), 0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take the signals over."""
+        """Settle where to write."""
         self.directory = self.directory or Path(trainer.default_root_dir) / "checkpoints"
-        if stage == "fit":
-            on_end(self._ask)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A run that was over stays over: Lightning forgets that early stopping had decided so."""
         self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
         if self._ended:
             trainer.should_stop = True
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the signals over."""
+        on_end(self._ask)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Write `last.ckpt` where it is due, and stop where that is asked for."""

@@ -31,10 +31,9 @@ class Collector(pl.Callback):
         self.batches: list[_Columns] = []
         self.columns: _Columns | None = None
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """There is nothing to save in a test: SIGTERM ends it at once."""
-        if stage == "test":
-            on_end(None)
+        on_end(None)
 
     def on_test_batch_end(
         self,

@@ -13,8 +13,8 @@ _NAMES = ("SIGTERM", "SIGUSR1")  # no SIGUSR1 on Windows
 def on_end(handler: Callable[[int, FrameType | None], None] | None) -> None:
     """Have them call `handler`, or end the process at once with None.
 
-    To be called by a callback's `setup`: Lightning (2.6) has then put in its own handlers, which talk to the other
-    processes from inside a handler and ignore the signals outside a fit; it puts the old ones back in the end.
+    To be called when a fit or a test starts, and no earlier: then Lightning (2.6) has put in its own handlers, which
+    talk to the other processes from inside a handler and ignore the signals in a test. It puts the old ones back.
     """
     if threading.current_thread() is threading.main_thread():
         for name in _NAMES:
