@@ -6,7 +6,6 @@ from typing import TypedDict
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -14,11 +13,11 @@ from locnet import target
 from locnet.data.augment import Augment
 from locnet.data.augment.mosaic import Tile, draw_tiles
 from locnet.data.augment.windows import chance
-from locnet.data.images import LoadedImage
+from locnet.data.pixels import Picture, as_image
 from locnet.data.records import Records
 from locnet.data.resize import ResizeMode, fit
 from locnet.data.samplers import Draw
-from locnet.data.sources import ImageFiles, ImageSource
+from locnet.data.sources import ImageFiles, ImageSource, SourceImage
 
 
 class Sample(TypedDict):
@@ -80,10 +79,10 @@ class LabelledImages(Dataset[Sample]):
         placement = torch.tensor((0.0, 0.0, 1.0, 1.0))
         if self.augment is not None and draw.seed is not None:
             generator = torch.Generator().manual_seed(draw.seed)
-            image, box = self._augmented(self.augment, loaded.image, box, generator, plain=draw.plain)
+            image, box = self._augmented(self.augment, loaded.picture, box, generator, plain=draw.plain)
             label = label if box is not None else -1  # a crop without the object is background, on purpose
         else:
-            image, where = fit(loaded.image, self.height, self.width, self.resize)
+            image, where = fit(as_image(loaded.picture), self.height, self.width, self.resize)
             placement = where.as_tensor().float()
             box = where.to_input(box) if box is not None else None
         label_tensor = torch.tensor(label)
@@ -98,14 +97,14 @@ class LabelledImages(Dataset[Sample]):
             index=torch.tensor(index),
         )
 
-    def _load(self, index: int) -> LoadedImage:
+    def _load(self, index: int) -> SourceImage:
         """The image of a row, as large as it is needed."""
         side = max(self.height, self.width)
         wanted = self.augment.source_side(side) if self.augment is not None else side
         return self.source.load(index, wanted)
 
     def _augmented(
-        self, augment: Augment, image: Image.Image, box: Tensor | None, generator: torch.Generator, *, plain: bool
+        self, augment: Augment, image: Picture, box: Tensor | None, generator: torch.Generator, *, plain: bool
     ) -> tuple[Tensor, Tensor | None]:
         """A random variant of an image, alone or in a mosaic with background images of the same split."""
         height, width = self.height, self.width
@@ -115,7 +114,7 @@ class LabelledImages(Dataset[Sample]):
         tiles = draw_tiles(generator, width, height)
         for number, (left, top, right, bottom) in enumerate(tiles):
             own = number == 0
-            shown = image if own else self._load(self._any_background(generator)).image
+            shown = image if own else self._load(self._any_background(generator)).picture
             tile, in_tile = augment(shown, box if own else None, bottom - top, right - left, "squash", generator)
             pixels[:, top:bottom, left:right] = tile
             if own:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from locnet.data.pixels import REDUCING_GAP, filled, to_tensor
 from locnet.errors import ConfigError
 
 ResizeMode = Literal["squash", "letterbox"]
@@ -17,9 +17,6 @@ ResizeMode = Literal["squash", "letterbox"]
 
 PADDING = (114, 114, 114)
 """The grey of the letterbox bars."""
-
-REDUCING_GAP = 3.0
-"""Large images are averaged in blocks first, to this many times the wanted size: faster, looks the same."""
 
 
 def boxes_to_input(boxes: Tensor, placements: Tensor) -> Tensor:
@@ -143,14 +140,14 @@ def fit(image: Image.Image, input_height: int, input_width: int, mode: ResizeMod
     left, top, right, bottom = placement.pixels(input_height, input_width)
     size = (right - left, bottom - top)
     inner = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
-    return pad_to_input(inner, placement, input_height, input_width), placement
+    return pad_to_input(to_tensor(inner), placement, input_height, input_width), placement
 
 
-def pad_to_input(inner: Image.Image, placement: Placement, input_height: int, input_width: int) -> Tensor:
+def pad_to_input(inner: Tensor, placement: Placement, input_height: int, input_width: int) -> Tensor:
     """The finished input: the scaled image at its place, `PADDING` around it.
 
     Args:
-        inner: mode RGB, of the size that the placement has in pixels.
+        inner: `(3, height, width)` uint8, RGB, of the size that the placement has in pixels.
         placement: where it goes.
         input_height: of the network input, pixels.
         input_width: of the network input, pixels.
@@ -158,8 +155,9 @@ def pad_to_input(inner: Image.Image, placement: Placement, input_height: int, in
     Returns:
         `(3, input_height, input_width)` uint8, RGB, contiguous.
     """
-    if inner.size != (input_width, input_height):
-        canvas = Image.new("RGB", (input_width, input_height), PADDING)
-        canvas.paste(inner, placement.pixels(input_height, input_width)[:2])
-        inner = canvas
-    return torch.from_numpy(np.ascontiguousarray(np.asarray(inner).transpose(2, 0, 1)))
+    if inner.shape[1:] == (input_height, input_width):
+        return inner
+    left, top, right, bottom = placement.pixels(input_height, input_width)
+    canvas = filled(PADDING, (input_width, input_height))
+    canvas[:, top:bottom, left:right] = inner
+    return canvas

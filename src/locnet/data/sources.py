@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from locnet.data.images import ImageError, LoadedImage, load_image
+from locnet.data.images import ImageError, load_image
+from locnet.data.pixels import Picture
 from locnet.data.records import Records
+
+
+class SourceImage(NamedTuple):
+    """An image, and the size that its labels speak of.
+
+    Attributes:
+        picture: upright RGB; may be smaller than the image in its file.
+        height: of the upright image in its file, pixels.
+        width: likewise.
+    """
+
+    picture: Picture
+    height: int
+    width: int
 
 
 class ImageSource(Protocol):
     """Gives the image of a row. It travels to worker processes, whatever their start method."""
 
-    def load(self, row: int, at_least: int | None = None) -> LoadedImage:
+    def load(self, row: int, at_least: int | None = None) -> SourceImage:
         """The upright RGB image of a row.
 
         Args:
@@ -42,9 +57,10 @@ class ImageFiles:
 
     records: Records
 
-    def load(self, row: int, at_least: int | None = None) -> LoadedImage:
+    def load(self, row: int, at_least: int | None = None) -> SourceImage:
         """The image of a row; see `ImageSource`."""
-        return load_image(self.records.path(row), at_least)
+        loaded = load_image(self.records.path(row), at_least)
+        return SourceImage(loaded.image, loaded.height, loaded.width)
 
     def stamps(self) -> Iterator[str]:
         """Name, size and time of last change."""

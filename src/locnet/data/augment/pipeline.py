@@ -10,11 +10,10 @@ import math
 from dataclasses import dataclass, fields, replace
 
 import torch
-from PIL import Image, ImageFilter
 from torch import Tensor
 
-from locnet.data.augment.colors import color_matrix, mean_color
-from locnet.data.augment.views import View, render, snap, turn
+from locnet.data.augment.colors import blur, color_matrix, mean_color, recolour
+from locnet.data.augment.views import View, render, snap, turn, whole_pixels
 from locnet.data.augment.windows import (
     FULL,
     Rect,
@@ -27,6 +26,7 @@ from locnet.data.augment.windows import (
     rect_area,
     uniform,
 )
+from locnet.data.pixels import Picture, size_of
 from locnet.data.resize import ResizeMode, pad_to_input, place
 from locnet.errors import ConfigError
 
@@ -151,7 +151,7 @@ class Augment:
 
     def __call__(
         self,
-        image: Image.Image,
+        image: Picture,
         box: Tensor | None,
         input_height: int,
         input_width: int,
@@ -161,7 +161,7 @@ class Augment:
         """One random variant of an image, fitted into the network input.
 
         Args:
-            image: mode RGB, upright, any size.
+            image: RGB, upright, any size.
             box: `(4,)` float, xyxy, fractions of the image, of positive area; None for background.
             input_height: of the network input, pixels.
             input_width: of the network input, pixels.
@@ -180,7 +180,9 @@ class Augment:
             raise ValueError(f"box {box} has no area inside the image")
 
         window, target = self._choose_window(target, (input_width, input_height), generator)
-        window_size = ((window[2] - window[0]) * image.width, (window[3] - window[1]) * image.height)
+        image_width, image_height = size_of(image)
+        window = whole_pixels(window, (image_width, image_height), outward=target is not None)
+        window_size = ((window[2] - window[0]) * image_width, (window[3] - window[1]) * image_height)
         placement = place(window_size[1], window_size[0], input_height, input_width, mode)
         left, top, right, bottom = placement.pixels(input_height, input_width)
         size = (right - left, bottom - top)
@@ -229,35 +231,38 @@ class Augment:
         turned = replace(view, linear=turn(degrees, shear, window_size))
         return turned if box is None or turned.visible(box) >= self.min_visible else view
 
-    def _recolour(self, patch: Image.Image, generator: torch.Generator) -> Image.Image:
+    def _recolour(self, patch: Tensor, generator: torch.Generator) -> Tensor:
         brightness = uniform(generator, 1 - self.brightness, 1 + self.brightness)
         contrast = uniform(generator, 1 - self.contrast, 1 + self.contrast)
         saturation = uniform(generator, 1 - self.saturation, 1 + self.saturation)
         hue = uniform(generator, -self.hue, self.hue)
         if chance(generator, self.grayscale):
             saturation = 0.0
-        if (brightness, contrast, saturation, hue) != (1.0, 1.0, 1.0, 0.0):
-            matrix = color_matrix(brightness, contrast, saturation, hue, mean_color(patch))
-            patch = patch.convert("RGB", matrix)
-        if chance(generator, self.blur):
-            patch = patch.filter(ImageFilter.GaussianBlur(uniform(generator, 0.0, self.blur_sigma)))
-        return patch
+        sigma = uniform(generator, 0.0, self.blur_sigma) if chance(generator, self.blur) else 0.0
+        changes = (brightness, contrast, saturation, hue)
+        if changes == (1.0, 1.0, 1.0, 0.0) and not sigma:
+            return patch
+        pixels = recolour(patch.float(), color_matrix(*changes, mean_color(patch)))
+        if sigma:
+            pixels = blur(pixels, sigma)
+        return pixels.round_().to(torch.uint8)
 
-    def _erase(self, patch: Image.Image, box: Rect | None, generator: torch.Generator) -> Image.Image:
+    def _erase(self, patch: Tensor, box: Rect | None, generator: torch.Generator) -> Tensor:
         """Paints one rectangle over that leaves enough of the object; none where no try does."""
         if not chance(generator, self.erase):
             return patch
+        height, width = patch.shape[1:]
         for _ in range(_ERASE_TRIES):
             areas = {"min_area": _ERASE_LEAST_AREA, "max_area": self.erase_area}
             hole = draw_within(generator, FULL, aspect=_ERASE_ASPECT, **areas)
             if hole is None:
                 continue
-            left, right = (round(x * patch.width) for x in (hole[0], hole[2]))
-            top, bottom = (round(y * patch.height) for y in (hole[1], hole[3]))
-            hole = (left / patch.width, top / patch.height, right / patch.width, bottom / patch.height)
+            left, right = (round(x * width) for x in (hole[0], hole[2]))
+            top, bottom = (round(y * height) for y in (hole[1], hole[3]))
+            hole = (left / width, top / height, right / width, bottom / height)
             if box is None or rect_area(clip(hole, box)) <= self.erase_object * rect_area(box):
-                red, green, blue = (round(uniform(generator, 0, 255)) for _ in range(3))
-                patch.paste((red, green, blue), (left, top, right, bottom))
+                color = tuple(round(uniform(generator, 0, 255)) for _ in range(3))
+                patch[:, top:bottom, left:right] = torch.tensor(color, dtype=torch.uint8).view(3, 1, 1)
                 break
         return patch
 

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from PIL import Image
+from torch import Tensor
 
 from locnet.data.augment.colors import mean_color
 from locnet.data.augment.windows import FULL, Rect, clip, rect_area
-from locnet.data.resize import REDUCING_GAP
+from locnet.data.pixels import Picture, filled, resample, size_of, to_image, to_tensor
 
 
 def snap(window: Rect, size: tuple[int, int]) -> Rect:
@@ -104,41 +105,64 @@ def turn(degrees: float, shear_degrees: float, window_size: tuple[float, float])
     return cos, (cos * lean - sin) * shape, sin / shape, sin * lean + cos
 
 
-def render(image: Image.Image, view: View, size: tuple[int, int]) -> Image.Image:
+def whole_pixels(window: Rect, image_size: tuple[int, int], *, outward: bool) -> Rect:
+    """The window moved by less than a pixel so that its edges inside the image fall between pixels of the image.
+
+    Args:
+        window: fractions of the image.
+        image_size: width and height of the image, pixels.
+        outward: it grows, and shows all that it showed; otherwise it shrinks, and shows nothing more. It keeps
+            at least a pixel.
+
+    Returns:
+        The window; edges on or beyond those of the image stay.
+    """
+    edges = [_whole_axis(window[axis], window[axis + 2], image_size[axis], outward) for axis in (0, 1)]
+    return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
+
+
+def _whole_axis(low: float, high: float, pixels: int, outward: bool) -> tuple[float, float]:
+    down, up = (math.floor, math.ceil) if outward else (math.ceil, math.floor)
+    slack = -1e-6 if outward else 1e-6  # of a pixel: an edge between pixels stays there whatever the rounding
+    first = down(low * pixels - slack) if low > 0 else 0
+    last = up(high * pixels + slack) if high < 1 else pixels
+    if last <= first:  # narrower than a pixel: the one around its middle
+        first = min(int((low + high) / 2 * pixels), pixels - 1)
+        last = first + 1
+    return (first / pixels if low > 0 else low), (last / pixels if high < 1 else high)
+
+
+def render(image: Picture, view: View, size: tuple[int, int]) -> Tensor:
     """Draw a view of an image.
 
     Args:
-        image: mode RGB.
-        view: what to show; its window is snapped to `size`.
+        image: RGB.
+        view: what to show; its window lies on whole pixels of the image and is snapped to `size`.
         size: width and height of the patch, pixels.
 
     Returns:
-        Mode RGB, of that size; the image's mean colour where the view reaches beyond the image.
+        `(3, height, width)` uint8, RGB; the image's mean colour where the view reaches beyond the image.
     """
+    width, height = size_of(image)
     shown = clip(view.window)
     scale = (size[0] / (view.window[2] - view.window[0]), size[1] / (view.window[3] - view.window[1]))
     left, top = round((shown[0] - view.window[0]) * scale[0]), round((shown[1] - view.window[1]) * scale[1])
     inner_size = (round((shown[2] - shown[0]) * scale[0]), round((shown[3] - shown[1]) * scale[1]))
-    source = (
-        shown[0] * image.width,
-        shown[1] * image.height,
-        shown[2] * image.width,
-        shown[3] * image.height,
-    )
-    patch = image.resize(inner_size, Image.Resampling.BILINEAR, box=source, reducing_gap=REDUCING_GAP)
+    source = (round(shown[0] * width), round(shown[1] * height), round(shown[2] * width), round(shown[3] * height))
+    patch = resample(image, source, inner_size)
     if inner_size != size:
-        canvas = Image.new("RGB", size, mean_color(patch))
-        canvas.paste(patch, (left, top))
+        canvas = filled(mean_color(patch), size)
+        canvas[:, top : top + inner_size[1], left : left + inner_size[0]] = patch
         patch = canvas
     if view.flip:
-        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        patch = patch.flip(-1)
     return _turned(patch, view) if view.turns else patch
 
 
-def _turned(patch: Image.Image, view: View) -> Image.Image:
+def _turned(patch: Tensor, view: View) -> Tensor:
     """The patch after the view's linear map about its middle; Pillow wants the inverse, in pixels."""
     a, b, c, d = view.linear
-    width, height = patch.size
+    height, width = patch.shape[1:]
     determinant = a * d - b * c
     across, down = (
         (d / determinant, -b / determinant * width / height),
@@ -154,6 +178,7 @@ def _turned(patch: Image.Image, view: View) -> Image.Image:
         *down,
         middle[1] - down[0] * middle[0] - down[1] * middle[1],
     )
-    return patch.transform(
-        patch.size, Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=mean_color(patch)
+    image, fill = to_image(patch), mean_color(patch)
+    return to_tensor(
+        image.transform(image.size, Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=fill)
     )

@@ -15,16 +15,15 @@ import numpy as np
 import torch
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from locnet.data.cache import ram
 from locnet.data.cache.keep import Keep, describe
 from locnet.data.cache.packed import PackedImages, PackedWriter, TornError
-from locnet.data.images import LoadedImage
+from locnet.data.pixels import as_image
 from locnet.data.progress import with_progress
-from locnet.data.sources import ImageSource, OriginalSource
+from locnet.data.sources import ImageSource, OriginalSource, SourceImage
 from locnet.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -39,12 +38,9 @@ class CachedImages:
 
     packed: PackedImages
 
-    def load(self, row: int, at_least: int | None = None) -> LoadedImage:
+    def load(self, row: int, at_least: int | None = None) -> SourceImage:
         """The image as it is kept; `at_least` was heeded when that was decided."""
-        pixels = self.packed.pixels(row)
-        height, width = self.packed.full_size(row)
-        size = (pixels.shape[1], pixels.shape[0])
-        return LoadedImage(Image.frombuffer("RGB", size, pixels.reshape(-1), "raw", "RGB", 0, 1), height, width)
+        return SourceImage(self.packed.pixels(row), *self.packed.full_size(row))
 
 
 def cached(
@@ -170,7 +166,7 @@ class _Decoded(Dataset[tuple[Tensor, int, int]]):
 
     def __getitem__(self, row: int) -> tuple[Tensor, int, int]:
         loaded = self.source.load(row, self.keep.at_least)
-        image = self.keep.apply(loaded.image)
+        image = self.keep.apply(as_image(loaded.picture))
         return torch.from_numpy(np.array(image)), loaded.height, loaded.width
 
 

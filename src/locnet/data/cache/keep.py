@@ -9,7 +9,8 @@ from typing import Any
 from PIL import Image
 
 from locnet.data.augment import Augment
-from locnet.data.resize import REDUCING_GAP, ResizeMode, place
+from locnet.data.pixels import REDUCING_GAP
+from locnet.data.resize import ResizeMode, place
 
 
 @dataclass(frozen=True)

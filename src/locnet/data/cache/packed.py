@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from locnet.data.pixels import Pixels
 
 INDEX = np.dtype(
     [
@@ -77,7 +76,8 @@ class PackedImages:
             size = file.seek(0, 2)
             if size < _TRAILER.size:
                 raise TornError(f"{size} bytes are too few")
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # torch wants memory that may be written to; nobody does, and what was written would stay in this process
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         magic, count, start, crc = _TRAILER.unpack(self._map[size - _TRAILER.size :])
         if magic != _MAGIC or count < 0 or start < 0 or start + count * INDEX.itemsize + _TRAILER.size != size:
             raise TornError("the end is missing")
@@ -97,7 +97,7 @@ class PackedImages:
         self.__init__(state["path"])  # type: ignore[misc]  # what pickle cannot carry is opened again
 
     def pixels(self, row: int) -> Pixels:
-        """`(height, width, 3)` uint8, RGB: a read-only view of the file, no copy.
+        """`(height, width, 3)` uint8, RGB: a view of the file, no copy.
 
         The pages of the image before leave this process's memory (not the system's page cache), so that the
         process does not seem to grow by every image that it has ever touched.
