@@ -48,7 +48,8 @@ class Photos:
 
     def __init__(self, root: Path, folder: Path, *, side: int, batch_size: int, workers: int) -> None:
         self.root, self.folder, self.side = root, folder, side
-        self.options = {"batch_size": batch_size, "num_workers": workers, "persistent_workers": workers > 0}
+        self.options: dict[str, Any] = {"batch_size": batch_size, "num_workers": workers}
+        self.options["persistent_workers"] = workers > 0
 
     def module(self, cache: str = "none") -> LabelledImagesModule:
         """The data module as `python -m locnet.train data=csv augment=photos` makes it."""
@@ -84,7 +85,7 @@ def processor_seconds() -> float:
     """Of this process and its children."""
     this = psutil.Process()
     times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
-    return sum(t.user + t.system for t in times)
+    return float(sum(t.user + t.system for t in times))
 
 
 def run(loader: Iterable[Any], images: int, size: int) -> tuple[float, float]:
@@ -166,9 +167,10 @@ def write_manifest(root: Path, rows: int) -> None:
         table = csv.writer(file)
         table.writerow(columns)
         for row in range(rows):
-            folder, split, name = f"{row // 1000:04}", ("train", "train", "val", "test")[row % 4], names[row // 4 % 4]
-            box = ("",) * 4 if name == "background" else (row % 300, row % 200, row % 300 + 100, row % 200 + 150)
-            table.writerow((f"{folder}/photo_{row:08}.jpg", split, name, *box, 512, 384))
+            split, name = ("train", "train", "val", "test")[row % 4], names[row // 4 % 4]
+            edges = (row % 300, row % 200, row % 300 + 100, row % 200 + 150)
+            box = ("",) * 4 if name == "background" else edges
+            table.writerow((f"{row // 1000:04}/photo_{row:08}.jpg", split, name, *box, 512, 384))
     (root / "images").mkdir()
     Image.new("RGB", (512, 384)).save(root / "one.jpg")
     for row in range(rows):

@@ -21,6 +21,19 @@ def test_the_worked_targets() -> None:
     assert torch.isfinite(y).all()
 
 
+@pytest.mark.parametrize("label", [-1, 0, 2])
+def test_one_image_is_encoded_like_many(label: int) -> None:
+    box = [0.3, 0.55, 0.7, 0.85]
+    expected = target.encode(torch.tensor(label), torch.tensor(box), 3)
+    torch.testing.assert_close(target.encode_one(label, box if label >= 0 else None, 3), expected)
+
+
+@pytest.mark.parametrize(("label", "box"), [(3, [0, 0, 1, 1]), (-2, None), (0, None), (0, [0.1, NAN, 1, 1])])
+def test_one_impossible_image_is_refused(label: int, box: list[float] | None) -> None:
+    with pytest.raises(ValueError, match=r"-1\.\.2|has no box"):
+        target.encode_one(label, box, 3)
+
+
 def test_names_and_length() -> None:
     assert target.names(CLASSES) == ("p_c", "b_x", "b_y", "b_h", "b_w", "pedestrian", "car", "motorcycle")
     assert target.length(3) == 8

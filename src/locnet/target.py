@@ -11,6 +11,7 @@ Source: the "object localization" formulation of Ng, Convolutional Neural Networ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -109,3 +110,29 @@ def encode(labels: Tensor, boxes: Tensor, num_classes: int) -> Tensor:
     box = torch.where(mask, boxes, torch.zeros_like(boxes))
     one_hot = torch.nn.functional.one_hot(labels.clamp(min=0), num_classes).to(boxes.dtype)
     return join(present.to(boxes.dtype), box, one_hot * mask)
+
+
+def encode_one(label: int, box: Sequence[float] | None, num_classes: int) -> Tensor:
+    """`encode` of one image from plain numbers, many times as fast: loaders do it for every sample.
+
+    Args:
+        label: class index, -1 for background.
+        box: left, top, right, bottom in fractions of the network's input; not looked at for background.
+        num_classes: C.
+
+    Returns:
+        `(5 + C,)` float32.
+
+    Raises:
+        ValueError: the label is not in -1..C-1, or an object has no box.
+    """
+    if not -1 <= label < num_classes:
+        raise ValueError(f"labels must lie in -1..{num_classes - 1}, got {label}")
+    y = torch.zeros(5 + num_classes)
+    if label >= 0:
+        if box is None or any(math.isnan(edge) for edge in box):
+            raise ValueError("an image with an object has no box")
+        left, top, right, bottom = box
+        y[:5] = torch.tensor((1.0, (left + right) / 2, (top + bottom) / 2, bottom - top, right - left))
+        y[5 + label] = 1.0
+    return y

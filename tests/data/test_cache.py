@@ -242,7 +242,8 @@ def _mapped(path: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").is_file(), reason="needs Linux")
-def test_resident_memory_does_not_grow_with_the_images_touched(tmp_path: Path) -> None:
+def test_resident_memory_does_not_grow_with_the_images_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("locnet.data.cache.packed.RESIDENT_BYTES", 2_000_000)
     pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     with (tmp_path / "many.bin").open("wb") as file:
         writer = PackedWriter(file)
@@ -254,7 +255,7 @@ def test_resident_memory_does_not_grow_with_the_images_touched(tmp_path: Path) -
         for row in range(100):
             assert packed.pixels(row)[255, 255, 2] == pixels[255, 255, 2]
             assert packed.pixels(row).sum() > 0
-        assert _mapped(tmp_path / "many.bin") < 1000
+        assert _mapped(tmp_path / "many.bin") < 3000
 
 
 # a process with a file in memory; ram.py alone, because torch takes seconds to import

@@ -85,12 +85,11 @@ class LabelledImages(Dataset[Sample]):
             image, where = fit(as_image(loaded.picture), self.height, self.width, self.resize)
             placement = where.as_tensor().float()
             box = where.to_input(box) if box is not None else None
-        label_tensor = torch.tensor(label)
-        y = target.encode(label_tensor, box if box is not None else torch.full((4,), torch.nan), len(records.classes))
+        y = target.encode_one(label, None if box is None else box.tolist(), len(records.classes))
         return Sample(
             image=image,
             target=y,
-            label=label_tensor,
+            label=torch.tensor(label),
             box_xyxy=truth.float(),
             placement=placement,
             size=torch.tensor((loaded.height, loaded.width)),

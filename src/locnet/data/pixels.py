@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -64,7 +65,22 @@ def resample(picture: Picture, window: tuple[int, int, int, int], size: tuple[in
         small = picture.resize(size, Image.Resampling.BILINEAR, box=window, reducing_gap=REDUCING_GAP)
         return to_tensor(small)
     else:
-        part = np.array(picture if window == (0, 0, *picture.size) else picture.crop(window))
-    # the kernel reads what Pillow writes, rows of RGB, and writes what the network takes, three planes
+        part = _cut(picture, window)
+    # the kernel reads rows of pixels and writes what the network takes, planes
     pixels = torch.from_numpy(part).permute(2, 0, 1)[None]
-    return F.interpolate(pixels, (size[1], size[0]), mode="bilinear", antialias=True)[0].contiguous()
+    return F.interpolate(pixels, (size[1], size[0]), mode="bilinear", antialias=True)[0, :3].contiguous()
+
+
+def _cut(image: Image.Image, window: tuple[int, int, int, int]) -> Pixels:
+    """`(height, width, 3 or 4)` uint8 of a window: RGB, and perhaps a byte that means nothing.
+
+    Pillow keeps four bytes a pixel, which the kernel takes as they are, and hands them over through Arrow where
+    they lie in one block of memory; otherwise they are packed into three and copied twice.
+    """
+    left, top, right, bottom = window
+    try:
+        buffer = pa.array(image).buffers()[-1]
+        pixels = np.frombuffer(buffer, dtype=np.uint8).reshape(image.height, image.width, 4)
+    except Exception:  # a large image, or a Pillow before 11.3; Arrow raises nearly anything
+        return np.array(image.crop(window))
+    return pixels[top:bottom, left:right].copy()

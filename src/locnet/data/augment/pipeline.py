@@ -242,10 +242,11 @@ class Augment:
         changes = (brightness, contrast, saturation, hue)
         if changes == (1.0, 1.0, 1.0, 0.0) and not sigma:
             return patch
-        pixels = recolour(patch.float(), color_matrix(*changes, mean_color(patch)))
+        pixels = patch.float()
+        pixels = recolour(pixels, color_matrix(*changes, mean_color(pixels)))
         if sigma:
             pixels = blur(pixels, sigma)
-        return pixels.round_().to(torch.uint8)
+        return pixels.add_(0.5).to(torch.uint8)  # rounded
 
     def _erase(self, patch: Tensor, box: Rect | None, generator: torch.Generator) -> Tensor:
         """Paints one rectangle over that leaves enough of the object; none where no try does."""

@@ -32,6 +32,9 @@ _TRAILER = struct.Struct("<8sqqI")  # magic, number of images, offset of the ind
 _MAGIC = b"locnet1\n"
 _CHECKED_BYTES = 2**31  # of pixels that opening compares with their checksums; of more, an even sample
 
+RESIDENT_BYTES = 2**25
+"""About as much of the file counts as memory of each process that reads it."""
+
 
 class TornError(Exception):
     """The file is not what was once written; the text says how one sees it."""
@@ -85,7 +88,7 @@ class PackedImages:
         self._index = np.frombuffer(self._map, dtype=INDEX, count=count, offset=start).copy()
         if zlib.crc32(self._index.tobytes()) != crc:
             raise TornError("the index is damaged")
-        self._last = (0, 0)
+        self._touched = 0
 
     def __len__(self) -> int:
         return len(self._index)
@@ -99,14 +102,16 @@ class PackedImages:
     def pixels(self, row: int) -> Pixels:
         """`(height, width, 3)` uint8, RGB: a view of the file, no copy.
 
-        The pages of the image before leave this process's memory (not the system's page cache), so that the
-        process does not seem to grow by every image that it has ever touched.
+        Now and then the pages that were touched leave this process's memory (not the system's page cache), so
+        that the process does not seem to grow by every image that it has ever touched.
         """
         entry = self._index[row]
         start, height, width = int(entry["offset"]), int(entry["height"]), int(entry["width"])
         length = height * width * 3
-        self._forget()
-        self._last = (start, length)
+        self._touched += length
+        if self._touched > RESIDENT_BYTES:
+            self._forget()
+            self._touched = length
         view: Pixels = np.frombuffer(self._map, dtype=np.uint8, count=length, offset=start)
         return view.reshape(height, width, 3)
 
@@ -140,7 +145,5 @@ class PackedImages:
         return rows if len(self) else []
 
     def _forget(self) -> None:
-        start, length = self._last
-        if length and hasattr(self._map, "madvise"):  # not on Windows
-            first = start // mmap.PAGESIZE * mmap.PAGESIZE
-            self._map.madvise(mmap.MADV_DONTNEED, first, start + length - first)
+        if hasattr(self._map, "madvise"):  # not on Windows
+            self._map.madvise(mmap.MADV_DONTNEED)
