@@ -12,7 +12,14 @@ from pydantic import TypeAdapter
 from locnet.config.check import check
 from locnet.config.compose import compose
 from locnet.config.location import config_dir
-from locnet.config.schema import DoctorSettings, EvaluateSettings, ModelSettings, PredictSettings, TrainSettings
+from locnet.config.schema import (
+    DoctorSettings,
+    EvaluateSettings,
+    ModelSettings,
+    PackSettings,
+    PredictSettings,
+    TrainSettings,
+)
 from locnet.data.augment.pipeline import RANGES
 from locnet.data.augment.settings import build_augment
 from locnet.data.readers import READERS
@@ -33,7 +40,7 @@ COMPANIONS = {
     "head/classifier": ["loss=cross_entropy"],
     "head/softmax_box": ["loss=cross_entropy", "loss.box=5"],
     "loss/cross_entropy": ["head=classifier"],
-    **{f"data/{name}": ["data.root=somewhere"] for name in (*READERS, "auto")},
+    **{f"data/{name}": ["data.root=somewhere"] for name in (*READERS, "auto", "shards")},
     "callbacks/early_stopping": [],
 }
 
@@ -80,6 +87,7 @@ def test_the_other_commands_compose() -> None:
     check(compose("evaluate", ["checkpoint=a.ckpt", "data=csv", "data.root=b"]), EvaluateSettings)
     check(compose("predict", ["checkpoint=a.ckpt", "source=b"]), PredictSettings)
     check(compose("doctor", ["data.root=b"]), DoctorSettings)
+    check(compose("pack", ["data.root=a", "output=b"]), PackSettings)
 
 
 def test_a_loss_without_weights_is_refused() -> None:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter
 
+from locnet.config.compose import compose
 from locnet.config.schema import CsvSettings
 from locnet.data.augment import Augment
 from locnet.data.cache import ram
@@ -42,18 +43,9 @@ def root(manifest: Manifest, tmp_path: Path) -> Path:
 
 
 def module(root: Path, *, cache: str = "disk", augment: Augment | None = None, **changes: Any) -> LabelledImagesModule:
-    settings = {
-        "name": "csv",
-        "root": str(root),
-        "annotations": "annotations.csv",
-        "classes": None,
-        "split": {"val": 0.15, "test": 0.15, "seed": 0},
-        "batch_size": 2,
-        "num_workers": 0,
-        "resize": "squash",
-        "cache": cache,
-    }
-    data = TypeAdapter(CsvSettings).validate_python(settings | changes)
+    node = compose("train", ["data=csv", f"data.root={root}"])["data"]
+    node |= {"batch_size": 2, "num_workers": 0, "cache": cache} | changes
+    data = TypeAdapter(CsvSettings).validate_python(node)
     return LabelledImagesModule(data, image_size=SIZE, augment=augment, cache_dir=root.parent / "cache")
 
 

@@ -164,6 +164,16 @@ class StreetsSettings(ServedSettings):
     test: Positive
 
 
+class ShardsSettings(ServedSettings):
+    """`data=shards`: packed images."""
+
+    name: Literal["shards"]
+    root: str
+    shuffle_shards: Positive
+    keep_gb: Annotated[float, Field(gt=0)]
+    retries: Annotated[int, Field(ge=0)]
+
+
 class LabelSettings(ServedSettings):
     """What all formats of labels have in common: what is made of the labels that a reader finds."""
 
@@ -277,7 +287,7 @@ _Labelled = (
     | AutoSettings
 )
 LabelDataSettings = Annotated[_Labelled, Field(discriminator="name")]
-DataSettings = Annotated[StreetsSettings | _Labelled, Field(discriminator="name")]
+DataSettings = Annotated[StreetsSettings | ShardsSettings | _Labelled, Field(discriminator="name")]
 
 
 class EmaSettings(Settings):
@@ -399,4 +409,14 @@ class DoctorSettings(Settings):
     checkpoint: str | None
     clean: bool
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    paths: PathsSettings
+
+
+class PackSettings(Settings):
+    """`python -m locnet.pack`."""
+
+    data: Annotated[StreetsSettings | _Labelled, Field(discriminator="name")]
+    output: str
+    shard_mb: Annotated[float, Field(gt=0)]
+    seed: Annotated[int, Field(ge=0)]
     paths: PathsSettings

@@ -8,18 +8,25 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as pl
+from PIL import Image
 from torch.utils.data import DataLoader, default_collate
 
-from locnet.config.schema import DataSettings
+from locnet.config.schema import DataSettings, ShardsSettings
 from locnet.data.augment import Augment
 from locnet.data.cache import CachedImages, cached, keep_for
 from locnet.data.dataset import LabelledImages, Sample
+from locnet.data.images import load_image
 from locnet.data.labels.assemble import Reading
+from locnet.data.pixels import as_image
 from locnet.data.reading import read_data
 from locnet.data.records import SPLITS, Records
 from locnet.data.resize import ResizeMode
 from locnet.data.samplers import ExactSampler, TrainSampler
-from locnet.data.sources import ImageFiles, ImageSource
+from locnet.data.shards.index import ShardIndex
+from locnet.data.shards.opening import as_reading, open_index
+from locnet.data.shards.source import ShardImages, ShardSampler, images_of
+from locnet.data.shards.store import is_url
+from locnet.data.sources import ImageFiles, ImageSource, OriginalSource
 from locnet.data.workers import worker_count
 from locnet.errors import DataError
 
@@ -57,6 +64,7 @@ class LabelledImagesModule(pl.LightningDataModule):
         self.resize: ResizeMode = resize or data.resize
         self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser().absolute()
         self._reading: Reading | None = None
+        self._shards: ShardIndex | None = None
         self._cached: dict[tuple[str, bool], CachedImages] = {}
         self._resumed = (0, 0)
 
@@ -68,8 +76,20 @@ class LabelledImagesModule(pl.LightningDataModule):
             DataError: the labels cannot be used.
         """
         if self._reading is None:
-            self._reading = read_data(self.data, self.classes, self.cache_dir)
+            shards = self.shards
+            self._reading = as_reading(shards) if shards else read_data(self.data, self.classes, self.cache_dir)
         return self._reading
+
+    @property
+    def shards(self) -> ShardIndex | None:
+        """The index of packed images; None where the images are files.
+
+        Raises:
+            DataError: it cannot be used.
+        """
+        if self._shards is None and isinstance(self.data, ShardsSettings):
+            self._shards = open_index(self.data, self.classes)
+        return self._shards
 
     @property
     def records(self) -> Records:
@@ -94,7 +114,7 @@ class LabelledImagesModule(pl.LightningDataModule):
 
     def _source(self, split: str, records: Records, augment: Augment | None) -> ImageSource:
         """Where the images of a split come from."""
-        source = ImageFiles(records)
+        source = self._originals(split, records)
         if self.data.cache == "none":
             return source
         key = (split, augment is not None)
@@ -110,12 +130,31 @@ class LabelledImagesModule(pl.LightningDataModule):
             )
         return self._cached[key]
 
+    def _originals(self, split: str, records: Records) -> OriginalSource:
+        """The images of a split, not cached."""
+        if self.shards is None:
+            return ImageFiles(records)
+        assert isinstance(self.data, ShardsSettings)
+        local = self.cache_dir if self.cache_dir or is_url(self.data.root) else Path()
+        return images_of(self.shards, split, records, self.data, _needed(local))
+
+    def picture(self, file: str) -> Image.Image:
+        """The upright image of a file that the records name, at its full size: for reports.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        if self.shards is None:
+            return load_image(self.records.root / file).image
+        row = self.records.files.index(file)
+        split = str(self.records.splits[row])
+        place = int((self.records.splits[:row] == split).sum())
+        return as_image(self._originals(split, self.records.select(split)).load(place).picture)
+
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled, augmented, whole batches only."""
         dataset = self.dataset("train", augmented=True)
-        sampler = TrainSampler(
-            len(dataset), seed=self.seed, rank=self._rank, world=self._world, plain_from=self._plain_from
-        )
+        sampler = self._train_sampler(dataset)
         if len(sampler) < self.data.batch_size:
             raise DataError(
                 f"data.batch_size={self.data.batch_size} is more than the {len(sampler)} training images of a process"
@@ -123,6 +162,17 @@ class LabelledImagesModule(pl.LightningDataModule):
         epoch, batches = self._resumed
         sampler.resume(epoch, batches * self.data.batch_size)
         return self._loader(dataset, sampler, drop_last=True)
+
+    def _train_sampler(self, dataset: LabelledImages) -> TrainSampler:
+        """An order that suits where the images come from."""
+        options: dict[str, Any] = {"seed": self.seed, "rank": self._rank, "world": self._world}
+        options["plain_from"] = self._plain_from
+        source = dataset.source
+        if not isinstance(source, ShardImages):
+            return TrainSampler(len(dataset), **options)
+        assert isinstance(self.data, ShardsSettings)
+        ahead = source.store.fetch_ahead
+        return ShardSampler(source.positions.shard, window=self.data.shuffle_shards, ahead=ahead, **options)
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Every validation image exactly once over all processes."""
@@ -135,7 +185,8 @@ class LabelledImagesModule(pl.LightningDataModule):
     def exact_dataloader(self, split: str) -> DataLoader[Sample]:
         """Every image of a split exactly once over all processes, as it is."""
         dataset = self.dataset(split)
-        sampler = ExactSampler(len(dataset), rank=self._rank, world=self._world)
+        stretches = isinstance(dataset.source, ShardImages)  # so that no process needs all shards
+        sampler = ExactSampler(len(dataset), rank=self._rank, world=self._world, contiguous=stretches)
         return self._loader(dataset, sampler) if len(sampler) else _no_image(dataset)
 
     def state_dict(self) -> dict[str, Any]:

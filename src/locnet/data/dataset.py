@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -79,7 +81,7 @@ class LabelledImages(Dataset[Sample]):
         placement = torch.tensor((0.0, 0.0, 1.0, 1.0))
         if self.augment is not None and draw.seed is not None:
             generator = torch.Generator().manual_seed(draw.seed)
-            image, box = self._augmented(self.augment, loaded.picture, box, generator, plain=draw.plain)
+            image, box = self._augmented(self.augment, loaded.picture, box, generator, draw)
             label = label if box is not None else -1  # a crop without the object is background, on purpose
         else:
             image, where = fit(as_image(loaded.picture), self.height, self.width, self.resize)
@@ -103,25 +105,33 @@ class LabelledImages(Dataset[Sample]):
         return self.source.load(index, wanted)
 
     def _augmented(
-        self, augment: Augment, image: Picture, box: Tensor | None, generator: torch.Generator, *, plain: bool
+        self, augment: Augment, image: Picture, box: Tensor | None, generator: torch.Generator, draw: Draw
     ) -> tuple[Tensor, Tensor | None]:
         """A random variant of an image, alone or in a mosaic with background images of the same split."""
         height, width = self.height, self.width
-        if plain or not len(self.backgrounds) or not chance(generator, augment.mosaic):
+        backgrounds = () if draw.plain else self._backgrounds_near(draw.index)
+        if not len(backgrounds) or not chance(generator, augment.mosaic):
             return augment(image, box, height, width, self.resize, generator)
         pixels = torch.empty(3, height, width, dtype=torch.uint8)
         tiles = draw_tiles(generator, width, height)
         for number, (left, top, right, bottom) in enumerate(tiles):
             own = number == 0
-            shown = image if own else self._load(self._any_background(generator)).picture
+            shown = image if own else self._load(_any_of(backgrounds, generator)).picture
             tile, in_tile = augment(shown, box if own else None, bottom - top, right - left, "squash", generator)
             pixels[:, top:bottom, left:right] = tile
             if own:
                 box = None if in_tile is None else _from_tile(in_tile, tiles[0], height, width)
         return pixels, box
 
-    def _any_background(self, generator: torch.Generator) -> int:
-        return int(self.backgrounds[int(torch.randint(len(self.backgrounds), (), generator=generator))])
+    def _backgrounds_near(self, row: int) -> NDArray[np.int64]:
+        """Background images that are had at little cost once that of a row is needed: those of the same shard."""
+        near = self.source.near(row)
+        first, last = np.searchsorted(self.backgrounds, (near.start, near.stop))
+        return self.backgrounds[first:last]
+
+
+def _any_of(rows: Sequence[int] | NDArray[np.int64], generator: torch.Generator) -> int:
+    return int(rows[int(torch.randint(len(rows), (), generator=generator))])
 
 
 def _from_tile(box: Tensor, tile: Tile, height: int, width: int) -> Tensor:

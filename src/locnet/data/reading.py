@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from locnet.config.defaults import data_settings
-from locnet.config.schema import AutoSettings, CsvSettings, DataSettings, LabelSettings, StreetsSettings
+from locnet.config.schema import AutoSettings, CsvSettings, DataSettings, LabelSettings, ShardsSettings, StreetsSettings
 from locnet.data.duplicates import across_splits, alike, equal_files
 from locnet.data.inspection import Facts, inspect_all
 from locnet.data.labels.assemble import Reading, assemble
@@ -17,6 +17,7 @@ from locnet.data.labels.image_files import Look
 from locnet.data.labels.tables import Labels
 from locnet.data.readers import READERS
 from locnet.data.recognise import recognise
+from locnet.data.shards.opening import as_reading, open_index
 from locnet.data.workers import cores
 from locnet.errors import DataError
 
@@ -38,6 +39,8 @@ def read_data(settings: DataSettings, trained: Sequence[str] | None = None, cach
     """
     if isinstance(settings, StreetsSettings):
         return _read(_drawn(settings, cache_dir), trained)
+    if isinstance(settings, ShardsSettings):
+        return as_reading(open_index(settings, trained))
     return _read(settings, trained)
 
 

@@ -39,6 +39,9 @@ class ImageSource(Protocol):
             ImageError: it cannot be read.
         """
 
+    def near(self, row: int) -> range:
+        """Rows whose images are had at little cost once that of `row` is needed; it is among them."""
+
 
 class OriginalSource(ImageSource, Protocol):
     """A source that a cache can be made of."""
@@ -61,6 +64,10 @@ class ImageFiles:
         """The image of a row; see `ImageSource`."""
         loaded = load_image(self.records.path(row), at_least)
         return SourceImage(loaded.image, loaded.height, loaded.width)
+
+    def near(self, row: int) -> range:
+        """All: a file costs the same as another."""
+        return range(len(self.records))
 
     def stamps(self) -> Iterator[str]:
         """Name, size and time of last change."""

@@ -7,6 +7,7 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -41,6 +42,11 @@ class Strings:
             return Strings(self.arrow.take(pa.array(rows, pa.int64())))
         value: bytes = self.arrow[int(index)].as_py()
         return value.decode("utf-8", "surrogateescape")
+
+    def index(self, value: str) -> int:
+        """The first place of a string, -1 where it is not among them."""
+        found: int = pc.index(self.arrow, value.encode("utf-8", "surrogateescape")).as_py()
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tolist())

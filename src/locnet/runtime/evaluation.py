@@ -88,6 +88,7 @@ def evaluate(job: Job) -> JobResult:
             metrics=named,
             predictions=predictions,
             records=records,
+            load_image=data.picture,
             calibration=module.model.calibration,
             raw=raw,
             extra={"checkpoint": str(path), **provenance(job.config)},

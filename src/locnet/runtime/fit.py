@@ -180,7 +180,7 @@ def _data(settings: TrainSettings) -> LabelledImagesModule:
 def _module(settings: TrainSettings, data: LabelledImagesModule) -> LocalizerModule:
     """The network and all that it learns with."""
     root = getattr(settings.data, "root", None)
-    found_from_anywhere = {} if root is None else {"root": str(Path(root).expanduser().absolute())}
+    found_from_anywhere = {} if root is None else {"root": _from_anywhere(root)}
     return LocalizerModule(
         classes=data.records.classes,
         model=settings.model_dump(include=set(ModelSettings.model_fields)),
@@ -193,6 +193,11 @@ def _channels_last(settings: TrainSettings, module: LocalizerModule, trainer: pl
     if settings.channels_last == "auto":
         return prefers_channels_last(module.model, trainer.strategy.root_device.type)
     return settings.channels_last
+
+
+def _from_anywhere(root: str) -> str:
+    """A folder that is still right in another working directory; a URL as it is."""
+    return root if "://" in root else str(Path(root).expanduser().absolute())
 
 
 def _run_name(job: Job) -> str:
@@ -304,6 +309,7 @@ def _test(
         metrics={**metrics, **best_values},
         predictions=predictions,
         records=records,
+        load_image=data.picture,
         calibration=tested.model.calibration,
         raw=raw,
         monitor=settings.monitor,

@@ -9,15 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from locnet.calibration import Calibration
 from locnet.calibration.scores import trust_line, trust_scores
 from locnet.callbacks.history import read_history
-from locnet.data.images import load_image
 from locnet.data.records import SPLITS, Records
 from locnet.predictions import Predictions
 from locnet.report.baselines import baselines, mean_box
+from locnet.report.grid import LoadImage
 from locnet.report.plots import write_plots
 from locnet.report.table import print_report
 from locnet.runtime.rundir import write_json
@@ -32,6 +31,7 @@ def write_results(
     metrics: Mapping[str, float],
     predictions: Predictions,
     records: Records,
+    load_image: LoadImage,
     calibration: Calibration | None = None,
     raw: Predictions | None = None,
     monitor: str = "val/iou",
@@ -46,6 +46,7 @@ def write_results(
         metrics: of it, by log name.
         predictions: of it.
         records: of all splits; the baselines are computed from `train`.
+        load_image: gives the picture of a file that the records name.
         calibration: that the predictions have been through.
         raw: the predictions before it.
         monitor: what decided on the best epoch.
@@ -72,16 +73,13 @@ def write_results(
     write_json(run_dir / "metrics.json", content)
     pq.write_table(pa.table(predictions.columns()), run_dir / "predictions.parquet")
 
-    def load(file: str) -> Image.Image:
-        return load_image(records.root / file).image
-
     plots = write_plots(
         run_dir / "plots",
         history=read_history(run_dir / "history.jsonl"),
         monitor=monitor,
         mode=mode,
         predictions=predictions,
-        load_image=load,
+        load_image=load_image,
         mean_box=mean_box(train.boxes),
         calibration=calibration,
         raw=raw,

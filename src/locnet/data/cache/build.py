@@ -42,6 +42,10 @@ class CachedImages:
         """The image as it is kept; `at_least` was heeded when that was decided."""
         return SourceImage(self.packed.pixels(row), *self.packed.full_size(row))
 
+    def near(self, row: int) -> range:
+        """All: nothing is decoded."""
+        return range(len(self.packed))
+
 
 def cached(
     source: OriginalSource,
