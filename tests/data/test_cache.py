@@ -160,10 +160,12 @@ def test_a_damaged_file_is_built_again_with_a_line(root: Path, caplog: pytest.Lo
 
 
 def test_an_unreadable_image_leaves_no_file(root: Path) -> None:
+    data = module(root)
+    _ = data.records  # checked while it was whole
     picture = sorted((root / "images").iterdir())[8]
     picture.write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"008\.png: is not an image") as error:
-        module(root).val_dataloader()
+        data.val_dataloader()
     assert "\n" not in str(error.value)
     assert not [path for path in (root.parent / "cache").iterdir() if path.suffix != ".lock"]
 
