@@ -28,7 +28,7 @@ install() {
 
 configure() {
   local host cores memory
-  host=$(hostname -s) cores=$(nproc) memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
+  host=$(uname -n | cut -d. -f1) cores=$(nproc) memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
   mkdir -p "$HOME_DIR"/{state,spool,log}
   # two tasks must fit also where there is one core; no cgroups and no accounting: this is a test bench
   cat >"$SLURM_CONF" <<CONF

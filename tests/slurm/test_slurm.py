@@ -99,7 +99,7 @@ def test_two_tasks_are_the_two_processes_of_one_run(here: Path) -> None:
     metrics = json.loads((here / "runs" / job / "metrics.json").read_text())
     assert metrics["samples/test"] == 9
     assert len(read_history(here / "runs" / job / "history.jsonl")) == 1
-    assert "effective batch 16" in log  # 8 an image batch, two processes
+    assert "batch 16 (8 a process x 2 processes" in log
     assert log.count("test split: 9 images") == 1  # one of them speaks
 
 
