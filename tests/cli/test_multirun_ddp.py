@@ -51,9 +51,9 @@ def test_twelve_jobs_of_two_processes_one_of_which_fails(tmp_path: Path) -> None
     assert [row["job"] for row in rows] == [str(number) for number in range(12)]
     failed = [row for row in rows if row["status"] == "failed"]
     assert [(row["job"], row["seed"], row["optimizer.lr"], row["loss.box_term"]) for row in failed] == [
-        ("5", "1", "1e-5", "ciou")
+        ("5", "1", "1e-05", "ciou")  # as Hydra writes it
     ]
-    assert "1 of 12 jobs failed: job 5 (seed=1, optimizer.lr=1e-5, loss.box_term=ciou)" in done.stderr
+    assert "1 of 12 jobs failed: job 5 (seed=1, optimizer.lr=1e-05, loss.box_term=ciou)" in done.stderr
     names = set()
     for row in rows:
         if row in failed:
