@@ -141,3 +141,20 @@ def test_file_names_cannot_break_out_of_the_page(manifest: Manifest, tmp_path: P
     done = doctor("data.root=photos", "hydra.run.dir=run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "<script" not in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_names_that_are_not_utf8_are_left_out_and_listed(manifest: Manifest, tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    for name in (b"a.png", b"\xff\xfe.png"):
+        for folder in ("cat", "dog"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            try:
+                Image.new("RGB", (40, 24)).save(root / folder / os.fsdecode(name), format="PNG")
+            except OSError:
+                pytest.skip("this file system has no such names")
+    done = doctor("data=folders", "data.root=photos", "hydra.run.dir=run", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "4 images: 2 one object, 2 left out" in done.stdout
+    assert (tmp_path / "run" / "report.html").read_text().count("is not UTF-8") >= 2
+    lines = [json.loads(line) for line in (tmp_path / "run" / "defects.jsonl").read_text().splitlines()]
+    assert {line["kind"] for line in lines} >= {"undecodable_name"}

@@ -64,6 +64,16 @@ class Strings:
         """All of them as Python strings."""
         return [value.decode("utf-8", "surrogateescape") for value in self.arrow.to_pylist()]
 
+    def undecodable(self) -> list[int]:
+        """Rows that are not UTF-8, such as file names of another age."""
+        try:
+            self.arrow.cast(pa.large_string())
+        except pa.ArrowInvalid:
+            return [
+                row for row, text in enumerate(self) if any("\ud800" <= character <= "\udfff" for character in text)
+            ]
+        return []
+
     def tobytes(self) -> bytes:
         """Lengths and characters, for a hash: different columns give different bytes."""
         _, offsets, characters = self.arrow.buffers()

@@ -55,6 +55,7 @@ KINDS: dict[str, Rule] = {
     "ambiguous_image": Rule("left out", "two images of one name", "both are left out"),
     # image files
     "missing_image": Rule("left out", "image missing", "the label is left out"),
+    "undecodable_name": Rule("left out", "file name is not UTF-8", "left out; rename it"),
     "empty_image": Rule("left out", "image of 0 bytes", "left out"),
     "lfs_pointer": Rule("left out", "Git LFS pointer", "left out; run `git lfs pull`"),
     "not_an_image": Rule("left out", "not an image", "left out"),
@@ -114,7 +115,8 @@ class Defect:
     value: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", one_line(self.message, _LONGEST))
+        text = self.message.encode("utf-8", "backslashreplace").decode()  # lone surrogates: names that are not UTF-8
+        object.__setattr__(self, "message", one_line(text, _LONGEST))
 
     @property
     def action(self) -> Action:

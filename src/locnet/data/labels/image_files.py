@@ -42,6 +42,7 @@ def look_at_images(labels: Labels, findings: Findings, look: Look, *, all_of_the
         look: reads headers, or whole files.
         all_of_them: otherwise only files whose size is needed.
     """
+    findings.add(_undecodable(labels))
     findings.add(_missing(labels, ~exist(labels.root, labels.files) & ~findings.bad))
     wanted = ~findings.bad & (all_of_them | (labels.sizes <= 0).any(axis=1))
     rows = np.flatnonzero(wanted).tolist()
@@ -58,6 +59,17 @@ def look_at_images(labels: Labels, findings: Findings, look: Look, *, all_of_the
         if fact.problem or fact.notes:
             findings.add(_of_file(labels, row, name, fact))
     return seen
+
+
+def _undecodable(labels: Labels) -> list[Defect]:
+    """Names that no report, table or page could hold."""
+    defects = []
+    for row in labels.files.undecodable():
+        file = labels.files[row]
+        name = file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        text = f"{labels.root}: the name of {name} is not UTF-8; rename the file"
+        defects.append(Defect("undecodable_name", text, file, labels.source_of(row), int(labels.line[row]), name))
+    return defects
 
 
 def _missing(labels: Labels, missing: NDArray[np.bool_]) -> list[Defect]:
