@@ -44,14 +44,19 @@ def answers() -> bool:
     """Whether there is a cluster."""
     if shutil.which("sinfo") is None:
         return False
-    state = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=False)
+    state = subprocess.run(
+        ["timeout", "20", "sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=False
+    )
     return state.stdout.split()[:1] in ([["idle"], ["mixed"], ["allocated"]])
 
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(not answers(), reason="no SLURM answers; tests/slurm/cluster.sh start"),
-]
+pytestmark = pytest.mark.slurm
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cluster() -> None:
+    if not answers():
+        pytest.skip("no SLURM answers; tests/slurm/cluster.sh start")
 
 
 @pytest.fixture
