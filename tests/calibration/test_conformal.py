@@ -54,7 +54,7 @@ def test_a_grown_box_holds_the_object_just_where_its_score_says_so(seed: int, no
     crop = grow(predicted, margin)
     assert ((crop >= 0) & (crop <= 1)).all()
     assert (crop[:, :2] <= crop[:, 2:]).all()
-    clear = np.abs(scores - margin) > 1e-9
+    clear = np.abs(scores - margin) > 1e-7  # in units of at least a tenth of the image; `holds` allows 1e-9 of it
     assert (holds(crop, true) == (scores <= margin))[clear | (margin == math.inf)].all()
 
 
