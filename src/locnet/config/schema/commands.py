@@ -1,0 +1,113 @@
+"""The commands, and what only they have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from locnet.config.schema.base import Positive, Settings, Share
+from locnet.config.schema.data import AnyLabels, DataSettings, LabelDataSettings, StreetsSettings
+from locnet.config.schema.model import ModelSettings
+
+
+class EmaSettings(Settings):
+    """`ema`: evaluate and keep an exponential moving average of the weights."""
+
+    enabled: bool
+    decay: Annotated[float, Field(gt=0, lt=1)]
+
+
+class CalibrationSettings(Settings):
+    """`calibration`: what is learned on `val` after training."""
+
+    enabled: bool
+    temperature: bool
+    threshold: bool
+
+
+class PathsSettings(Settings):
+    """`paths`."""
+
+    runs: str
+    cache: str
+
+
+class TrainSettings(ModelSettings):
+    """`python -m locnet.train`."""
+
+    data: DataSettings
+    augment: dict[str, float]  # ranges: locnet.data.augment, which knows what each of them does
+    trainer: dict[str, Any]
+    logger: dict[str, dict[str, Any]]
+    callbacks: dict[str, dict[str, Any]]
+    ema: EmaSettings
+    calibration: CalibrationSettings
+    paths: PathsSettings
+    seed: Annotated[int, Field(ge=0)]
+    monitor: str
+    compile: bool
+    channels_last: bool | Literal["auto"]
+    scale_lr: Literal["none", "linear", "sqrt"]
+    resume: str | None
+    init_from: str | None
+    name: str | None
+    tags: list[str]
+    monitor_mode: Literal["max", "min"]
+    allow_targets: list[str]
+
+    @model_validator(mode="after")
+    def _one_start(self) -> TrainSettings:
+        if self.resume and self.init_from:
+            raise ValueError(
+                "resume goes on with a run, init_from starts a new one from its weights; set one of the two"
+            )
+        return self
+
+
+class EvaluateSettings(Settings):
+    """`python -m locnet.evaluate`."""
+
+    checkpoint: str
+    split: Literal["train", "val", "test"]
+    threshold: Share | None
+    calibrate: bool
+    data: DataSettings | None = None
+    trainer: dict[str, Any]
+    paths: PathsSettings
+    allow_targets: list[str]
+
+
+class PredictSettings(Settings):
+    """`python -m locnet.predict`."""
+
+    checkpoint: str
+    source: str
+    output: str | None
+    annotate: bool
+    threshold: Share | None
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None
+    batch_size: Positive
+    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    paths: PathsSettings
+
+
+class DoctorSettings(Settings):
+    """`python -m locnet.doctor`."""
+
+    data: LabelDataSettings
+    checkpoint: str | None
+    clean: bool
+    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    paths: PathsSettings
+
+
+class PackSettings(Settings):
+    """`python -m locnet.pack`."""
+
+    data: Annotated[StreetsSettings | AnyLabels, Field(discriminator="name")]
+    output: str
+    shard_mb: Annotated[float, Field(gt=0)]
+    seed: Annotated[int, Field(ge=0)]
+    paths: PathsSettings
