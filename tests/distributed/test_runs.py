@@ -67,7 +67,7 @@ def test_torchrun_gives_one_run_directory(root: Path, tmp_path: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["samples/test"] == 7
     assert len(read_history(run / "history.jsonl")) == 2
-    assert "optimizer      batch 8 (4 a process x 2 processes x 1 accumulated)" in stderr
+    assert "optimizer      effective batch 8 (4 a process x 2 processes x 1 accumulated)" in stderr
     assert "BatchNorm sees the images of each process alone" in stderr
 
 

@@ -40,7 +40,8 @@ def test_the_log_says_what_a_step_sees(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.INFO)
     settings, trainer = settings_of("data.batch_size=16", "scale_lr=linear"), trainer_of(4, 2)
     say_processes(scaled_lr(settings, trainer), trainer, ["backbone.a", "b", "c", "d"])
-    assert "batch 128 (16 a process x 4 processes x 2 accumulated), learning rate 0.8 (scale_lr=linear)" in caplog.text
+    assert "effective batch 128 (16 a process x 4 processes x 2 accumulated)" in caplog.text
+    assert "learning rate 0.8 (scale_lr=linear)" in caplog.text
     assert "BatchNorm sees the images of each process alone" in caplog.text
     assert "4 parameters get no gradient: backbone.a, b, c ..." in caplog.text
 

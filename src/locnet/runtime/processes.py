@@ -43,7 +43,8 @@ def say_processes(settings: TrainSettings, trainer: pl.Trainer, unused: Sequence
     """
     world, accumulated, batch = trainer.world_size, trainer.accumulate_grad_batches, settings.data.batch_size
     log.info(
-        "optimizer      batch %d (%d a process x %d process%s x %d accumulated), learning rate %g (scale_lr=%s)",
+        "optimizer      effective batch %d (%d a process x %d process%s x %d accumulated), learning rate %g "
+        "(scale_lr=%s)",
         batch * world * accumulated,
         batch,
         world,
