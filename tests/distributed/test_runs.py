@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,12 +103,10 @@ def test_sigterm_to_one_process_stops_both_and_the_run_goes_on_bit_by_bit(root: 
     assert code == 143, stderr
     assert "goes on" in stderr
     assert (tmp_path / "stopped" / "checkpoints" / "last.ckpt").is_file()
-    started = time.monotonic()
     code, stderr = end(start("resume=stopped", cwd=tmp_path))
     assert code == 143, stderr  # the bomb belongs to the run: it goes off in the next epoch too
     code, stderr = end(start("resume=stopped", cwd=tmp_path))
     assert code == 0, stderr
-    assert time.monotonic() - started < 200
     (weights, rows), (others, other_rows) = result(tmp_path / "whole"), result(tmp_path / "stopped")
     assert rows == other_rows
     assert all(torch.equal(value, others[name]) for name, value in weights.items())
