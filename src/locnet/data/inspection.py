@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
@@ -103,6 +104,9 @@ def inspect_all(
         whole: see `inspect`.
         workers: threads or processes; 1 does it in this thread.
         progress: wraps the results as they come.
+
+    Raises:
+        DataError: a process was killed.
     """
     if workers <= 1 or len(paths) < 2 * _BATCH:
         return list(progress(inspect(path, whole) for path in paths))
@@ -111,9 +115,13 @@ def inspect_all(
         if whole
         else ThreadPoolExecutor(workers)
     )
-    with pool:
-        found = pool.map(inspect, paths, [whole] * len(paths), chunksize=_BATCH)
-        return list(progress(found))
+    try:
+        with pool:
+            return list(progress(pool.map(inspect, paths, [whole] * len(paths), chunksize=_BATCH)))
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process that looks at images was killed (out of memory?); take fewer: num_workers=1"
+        ) from error
 
 
 _BATCH = 32
