@@ -96,6 +96,7 @@ def test_classes_are_merged_and_selected(labels: Labels) -> None:
 def test_a_mapping_that_cannot_be_meant(labels: Labels) -> None:
     with pytest.raises(DataError, match=r"data\.classes: no label is called cta; did you mean cat\?"):
         chosen(labels, classes={"pet": ["cta"]})
+    assert "data.classes: no label is called submarine" in chosen(labels, classes={"a": ["cat", "submarine"]})[1].notes
     with pytest.raises(ConfigError, match=r"cat is in a and in b"):
         chosen(labels, classes={"a": ["cat"], "b": ["cat"]})
 

@@ -101,7 +101,10 @@ def assemble(
         paths={words: int(mask.sum()) for words, (mask, _) in groups.items() if mask.any()},
         ignored={reason: count for reason, count in objects.ignored.items() if count},
         facts=tuple(seen.facts[row] for row in rows.tolist()) if look_at_all else None,
-        notes=(*labels.notes, *filter(None, (said, origin_hint(labels), _unused(records)))),
+        notes=(
+            *labels.notes,
+            *filter(None, (said, origin_hint(labels), _unused(records), _strange(classes.strangers))),
+        ),
     )
 
 
@@ -126,6 +129,11 @@ def _what_becomes(
         without[settings.without_object]: (good & (counts == 0) & ~stated, settings.without_object == "background"),
         "left out": (bad, False),
     }
+
+
+def _strange(names: Sequence[str]) -> str:
+    """A line where `data.classes` maps names that no label has; empty otherwise."""
+    return f"data.classes: no label is called {join_some(names)}" if names else ""
 
 
 def _unused(records: Records) -> str:

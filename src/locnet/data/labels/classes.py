@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from locnet.config.messages import suggest
+from locnet.config.messages import nearest, suggest
 from locnet.data.labels.defects import Defect
 from locnet.data.labels.tables import Labels
 from locnet.errors import ConfigError, DataError
@@ -25,10 +25,12 @@ class ClassMap:
     Attributes:
         classes: the C class names.
         index: `(len(labels.names),)` int64: class index of each name, `IGNORED` or `UNKNOWN`.
+        strangers: names that the setting maps and no label has.
     """
 
     classes: tuple[str, ...]
     index: NDArray[np.int64]
+    strangers: tuple[str, ...] = ()
 
 
 def map_classes(labels: Labels, setting: ClassesSetting, trained: Sequence[str] | None) -> ClassMap:
@@ -56,12 +58,12 @@ def map_classes(labels: Labels, setting: ClassesSetting, trained: Sequence[str] 
     if setting is not None and trained is None:
         _refuse_nonsense(setting, classes)
     places = {name: index for index, name in enumerate(classes)}
+    strangers = () if merged is None else _strangers(merged, labels)
     if merged is None:
         index = [places.get(name, UNKNOWN) for name in labels.names]
     else:
-        _refuse_strangers(merged, labels)
         index = [places.get(merged[name], UNKNOWN) if name in merged else IGNORED for name in labels.names]
-    return ClassMap(classes, np.array(index, dtype=np.int64))
+    return ClassMap(classes, np.array(index, dtype=np.int64), strangers)
 
 
 def unknown_classes(labels: Labels, classes: ClassMap) -> list[Defect]:
@@ -99,8 +101,10 @@ def _refuse_nonsense(setting: ClassesSetting, classes: Sequence[str]) -> None:
         raise DataError(f"data.classes={shown} must be different names, at least one; {BACKGROUND} is no class")
 
 
-def _refuse_strangers(merged: Mapping[str, str], labels: Labels) -> None:
-    """A name of the mapping that the labels do not know is a typing mistake, and would silently ignore a class."""
-    for name in merged:
-        if labels.names and name not in labels.names:
+def _strangers(merged: Mapping[str, str], labels: Labels) -> tuple[str, ...]:
+    """Names of the mapping that no label has; one that is nearly the name of a label is a typing mistake."""
+    strangers = tuple(name for name in merged if name not in labels.names)
+    for name in strangers:
+        if nearest(name, labels.names):
             raise DataError(f"data.classes: no label is called {name}; {suggest(name, labels.names)}")
+    return strangers

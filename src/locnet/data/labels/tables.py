@@ -112,6 +112,11 @@ class LabelsBuilder:
         """The images so far."""
         return [image[0] for image in self._images]
 
+    def know(self, names: Iterable[str]) -> None:
+        """Add classes that the data set lists, whether an object has them or not."""
+        for name in names:
+            self._names.setdefault(name, len(self._names))
+
     def add_image(
         self,
         file: str,

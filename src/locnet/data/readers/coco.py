@@ -80,6 +80,7 @@ class _OneFile:
         names = {}
         for category in _dicts(self.content["categories"], self.path):
             names[_key(category.get("id"))] = str(category.get("name", "")).strip()
+        self.builder.know(filter(None, names.values()))
         by_image: dict[Any, list[dict[str, Any]]] = {}
         for annotation in _dicts(self.content["annotations"], self.path):
             by_image.setdefault(_key(annotation.get("image_id")), []).append(annotation)
