@@ -78,6 +78,16 @@ def test_in_the_end_it_is_one_line(far: Far, waits: list[float], tmp_path: Path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
+def test_what_a_killed_process_left_is_cleared_away(far: Far, tmp_path: Path) -> None:
+    path = store(tmp_path).fetch(0)
+    path.unlink()
+    leftover = path.with_name(f".{path.name}.1234.tmp")
+    leftover.write_bytes(b"half")
+    store(tmp_path).fetch(0)
+    assert path.exists()
+    assert not leftover.exists()
+
+
 @pytest.mark.parametrize(
     ("failure", "said"),
     [

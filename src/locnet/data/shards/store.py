@@ -159,7 +159,9 @@ class ShardStore:
 
     def _download(self, tar: Shard, path: Path) -> None:
         remote = Remote(self.root, self.retries)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+        for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of killed processes: the lock says nobody is at it
+            leftover.unlink(missing_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         crc = 0
         try:
             with unfinished.open("wb") as file:
