@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,17 @@ def test_every_experiment_says_what_it_is() -> None:
         lines = file.read_text().splitlines()
         assert lines[0] == "# @package _global_", file
         assert lines[1].startswith("# "), file
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_experiment_says_what_it_costs_and_reaches(file: Path) -> None:
+    """Scores were measured: each of them stands in docs/benchmarks.md."""
+    named = [line[2:] for line in file.read_text().splitlines() if line.startswith(("# Costs: ", "# Reaches: "))]
+    said = dict(line.split(": ", 1) for line in named)
+    assert set(said) == {"Costs", "Reaches"}
+    assert re.search(r"\d+ epochs", said["Costs"])
+    measured = (CONF.parent / "docs" / "benchmarks.md").read_text()
+    assert [score for score in re.findall(r"0\.\d{3}", said["Reaches"]) if score not in measured] == []
 
 
 def test_the_other_commands_compose() -> None:

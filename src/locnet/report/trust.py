@@ -86,7 +86,7 @@ def _mark(axes: Axes, crops: dict[float, Held]) -> None:
         crop = crops[level]
         axes.plot(level, crop.coverage, "o", color=style.INK, markersize=5)
         text = f"{level:.0%}: {crop.coverage:.1%}"
-        style.write(axes, level, crop.coverage, text, xytext=(7, -4), ha="left", va="top")
+        style.write(axes, level, crop.coverage, text, xytext=(-6, 4), ha="right", va="bottom")
 
 
 def _reliability(axes: Axes, name: str, y: str, after: Bins, before: Bins | None) -> None:
@@ -101,7 +101,7 @@ def _reliability(axes: Axes, name: str, y: str, after: Bins, before: Bins | None
     axes.plot(after.confidence, after.share, "-", color=style.BLUE, linewidth=1.6)
     size = 12 + 120 * after.images / after.images.sum()
     axes.scatter(after.confidence, after.share, s=size, color=style.BLUE, zorder=3)
-    place = {"xycoords": "axes fraction", "ha": "left", "va": "top"}
-    style.write(axes, 0.03, 0.97, "calibrated, with 95 % interval", color=style.BLUE, weight="bold", **place)
+    place = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
+    style.write(axes, 0.97, 0.09, "calibrated, with 95 % interval", color=style.BLUE, weight="bold", **place)
     if before is not None:
-        style.write(axes, 0.03, 0.91, "uncalibrated", color=style.GREY, weight="bold", **place)
+        style.write(axes, 0.97, 0.03, "uncalibrated", color=style.GREY, weight="bold", **place)
