@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from made import BOXES, FORMATS, HEIGHT, WIDTH, image
 
@@ -81,3 +83,14 @@ def test_an_empty_folder_is_one_line(name: str, tmp_path: Path) -> None:
         read(name, tmp_path)
     assert str(tmp_path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_parquet_with_text_that_is_none(tmp_path: Path) -> None:
+    """What a damaged page holds is only found when it is used."""
+    FORMATS["parquet"](tmp_path)
+    raw = pa.array([b"a\xff.jpg", b"b.jpg"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    table = pq.read_table(tmp_path / "annotations.parquet").set_column(0, "filename", text)
+    pq.write_table(table, tmp_path / "annotations.parquet")
+    with pytest.raises(DataError, match=r"annotations\.parquet: column 'filename' cannot be read \(Invalid"):
+        read("parquet", tmp_path)

@@ -34,7 +34,15 @@ def read_parquet(settings: ParquetSettings) -> Labels:
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: not a Parquet file ({reason})") from error
-    columns = {name: column for name in table.column_names if (column := _column(table[name])) is not None}
+    columns = {}
+    for name in table.column_names:
+        try:
+            column = _column(table[name])
+        except (pa.ArrowException, KeyError) as error:  # KeyError: two columns of one name
+            reason = " ".join(str(error).split())[:120]
+            raise DataError(f"{path}: column {name!r:.60} cannot be read ({reason})") from error
+        if column is not None:
+            columns[name] = column
     lines = np.arange(1, table.num_rows + 1, dtype=np.int64)
     return rows_to_labels(
         root,
@@ -56,5 +64,7 @@ def _column(column: pa.ChunkedArray) -> pa.Array | None:
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         return values.cast(pa.float64(), safe=False)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
-        return pc.utf8_trim_whitespace(pc.fill_null(values.cast(pa.string()), ""))
+        text = values.cast(pa.string())
+        text.validate(full=True)  # is it UTF-8?
+        return pc.utf8_trim_whitespace(pc.fill_null(text, ""))
     return None
