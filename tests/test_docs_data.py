@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from locnet.config.check import keys_of
-from locnet.config.schema import LabelSettings
+from locnet.config.schema import LabelSettings, ShardsSettings
 from locnet.data.labels.defects import KINDS
 from locnet.data.readers import READERS
 
@@ -25,6 +25,7 @@ def test_every_kind_of_defect_has_its_row_with_its_rule() -> None:
 
 def test_the_keys_that_it_names_exist() -> None:
     named = set(re.findall(r"data\.([a-z_.]+)", TEXT)) - {"root", "yaml", "labels.tables.", "readers", "md"}
-    known = {key.removeprefix("data.") for key in keys_of(LabelSettings, "data")}
+    keys = (key for settings in (LabelSettings, ShardsSettings) for key in keys_of(settings, "data"))
+    known = {key.removeprefix("data.") for key in keys}
     known |= {"box_origin", "annotations", "columns", "images", "target", "root"}
     assert {name.rstrip(".") for name in named} - known - {"labels.tables"} == set()

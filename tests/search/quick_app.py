@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,8 @@ def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen
     """Start the command in its folder."""
     command = [sys.executable, "-m", "app", *arguments]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    if sys.platform != "win32":  # a test run in the background has inherited that Ctrl-C is ignored
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, cwd=folder, env=os.environ | environment, text=True, **pipes)
 
 
