@@ -298,7 +298,9 @@ def test_two_processes_give_one_run_directory(tmp_path: Path) -> None:
     module = load_module(run / "checkpoints" / "best.ckpt")
     learned, threshold = module.model.calibration, module.threshold
     settings = TypeAdapter(DataSettings).validate_python(module.hparams["data"])
-    data = LabelledImagesModule(settings, image_size=module.model.image_size, classes=module.classes)
+    where = str(tmp_path / "cache")
+    size, classes = module.model.image_size, module.classes
+    data = LabelledImagesModule(settings, image_size=size, classes=classes, cache_dir=where)
     alone = pl.Trainer(accelerator="cpu", callbacks=[Collector()], logger=False, enable_checkpointing=False)
     calibrate(alone, module, data, CalibrationSettings(enabled=True, temperature=True, threshold=True), None)
     again = module.model.calibration
