@@ -38,6 +38,7 @@ from locnet.data.augment.settings import build_augment
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.records import Records
 from locnet.data.samplers import TrainSampler
+from locnet.data.workers import prepare_worker
 
 CACHED = "locnet, cache=disk"
 OURS = "locnet"
@@ -67,7 +68,8 @@ class Photos:
         loaders: dict[str, DataLoader[Any]] = {}
         for name, cache in ((OURS, "none"), (CACHED, "disk")):
             dataset = self.module(cache).dataset("train", augmented=True)
-            loaders[name] = DataLoader(dataset, sampler=TrainSampler(len(dataset), seed=0), **self.options)
+            sampler = TrainSampler(len(dataset), seed=0)
+            loaders[name] = DataLoader(dataset, sampler=sampler, worker_init_fn=prepare_worker, **self.options)
             records = dataset.records
         classes = self.folder / "classes"
         classes.mkdir()

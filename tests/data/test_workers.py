@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from locnet.data import workers
@@ -19,6 +23,28 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     count: list[int] = []
     monkeypatch.setattr(workers, "cores", lambda: count)
     return count
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="concerns the C library of Linux")
+def test_a_worker_keeps_its_memory() -> None:
+    """Megabytes that come and go cost no page faults."""
+    code = (
+        "import resource; import numpy as np; from PIL import Image\n"
+        "from locnet.data.workers import prepare_worker; PREPARE\n"
+        "def load():\n"
+        "    pixels = np.array(Image.new('RGB', (512, 384), (1, 2, 3)))\n"
+        "    return pixels.astype(np.float32) * 2\n"
+        "for count in (5, 50):\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(count): load()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    faults = [
+        int(subprocess.check_output([sys.executable, "-c", code.replace("PREPARE", call)], env=env))
+        for call in ("prepare_worker(0)", "pass")
+    ]
+    assert faults[0] * 5 < faults[1]
 
 
 def test_a_number_is_that_number() -> None:

@@ -27,7 +27,7 @@ from locnet.data.shards.opening import as_reading, open_index
 from locnet.data.shards.source import ShardImages, ShardSampler, images_of
 from locnet.data.shards.store import is_url
 from locnet.data.sources import ImageFiles, ImageSource, OriginalSource
-from locnet.data.workers import worker_count
+from locnet.data.workers import prepare_worker, worker_count
 from locnet.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -246,6 +246,7 @@ class LabelledImagesModule(pl.LightningDataModule):
             sampler=sampler,
             drop_last=drop_last,
             num_workers=workers,
+            worker_init_fn=prepare_worker,
             persistent_workers=workers > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )

@@ -24,6 +24,7 @@ from locnet.data.cache.packed import PackedImages, PackedWriter, TornError
 from locnet.data.pixels import as_image
 from locnet.data.progress import with_progress
 from locnet.data.sources import ImageSource, OriginalSource, SourceImage
+from locnet.data.workers import prepare_worker
 from locnet.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -141,6 +142,7 @@ def _build(
         _Decoded(source, len(sizes), keep),
         batch_size=None,
         num_workers=workers,
+        worker_init_fn=prepare_worker,
         generator=torch.Generator(),  # training's randomness must not depend on whether there was something to build
     )
     title = f"decoding {name}: {len(sizes)} images, {_gigabytes(needed)}"
