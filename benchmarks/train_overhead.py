@@ -28,12 +28,12 @@ from locnet.callbacks.ema import Ema
 from locnet.callbacks.history import History
 from locnet.config.check import check
 from locnet.config.compose import compose
-from locnet.config.instantiate import build
 from locnet.config.schema import ModelSettings, TrainSettings
 from locnet.data.dataset import Sample
 from locnet.module import LocalizerModule
 from locnet.optim import build_optimizer, build_scheduler
 from locnet.runtime.quiet import quiet
+from locnet.runtime.trainer import build_trainer
 
 CLASSES = ("pedestrian", "car", "motorcycle")
 
@@ -99,9 +99,9 @@ def through_locnet(module: LocalizerModule, batches: Batches, settings: TrainSet
     with tempfile.TemporaryDirectory() as folder:
         node: dict[str, Any] = {**settings.trainer, "max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False}
         callbacks = [Ema(settings.ema.decay), History(Path(folder) / "history.jsonl"), watch]
-        trainer = build(
+        trainer = build_trainer(
             node,
-            key="trainer",
+            allow_targets=(),
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
