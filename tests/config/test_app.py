@@ -398,7 +398,10 @@ def test_help_imports_neither_the_job_nor_torch(conf: Path) -> None:
 def test_ctrl_c_of_a_real_process(conf: Path) -> None:
     Path("app.py").write_text(APP)
     command = [sys.executable, "-m", "app", R]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # tests that run in the background have inherited that Ctrl-C is ignored
+    pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, **pipes) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)
