@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from locnet.answer import Answer
 from locnet.data.dataset import Sample
 from locnet.data.records import Records
+from locnet.module import LocalizerModule
 from locnet.predictions import Predictions
 from locnet.runtime.signals import on_end
 
@@ -112,3 +113,8 @@ class Collector(pl.Callback):
             predicted_boxes=boxes if has_box else np.full_like(boxes, np.nan),
             threshold=threshold,
         )
+
+    def calibrated_and_raw(self, records: Records, module: LocalizerModule) -> tuple[Predictions, Predictions]:
+        """The table of the split that `records` are, with the module's threshold: calibrated, and as the head said."""
+        settings: dict[str, Any] = {"threshold": module.threshold, "has_box": module.model.has_box}
+        return self.predictions(records, **settings), self.predictions(records, **settings, calibrated=False)

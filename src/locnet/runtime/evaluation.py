@@ -72,15 +72,7 @@ def evaluate(job: Job) -> JobResult:
         if not is_main_process():
             return JobResult()
         records = data.records
-        predictions, raw = (
-            collector.predictions(
-                records.select(settings.split),
-                threshold=module.threshold,
-                has_box=module.model.has_box,
-                calibrated=calibrated,
-            )
-            for calibrated in (True, False)
-        )
+        predictions, raw = collector.calibrated_and_raw(records.select(settings.split), module)
         named = {f"{settings.split}/{name.partition('/')[2]}": value for name, value in metrics.items()}
         files = write_results(
             job.run_dir,

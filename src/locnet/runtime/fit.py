@@ -294,15 +294,7 @@ def _test(
     value = best_value(trainer)
     row = next((r for r in history if value is not None and r.get(settings.monitor) == value), {})
     best_values = {k: v for k, v in row.items() if k.startswith("val/")} or validated
-    predictions, raw = (
-        collector.predictions(
-            records.select("test"),
-            threshold=tested.threshold,
-            has_box=tested.model.has_box,
-            calibrated=calibrated,
-        )
-        for calibrated in (True, False)
-    )
+    predictions, raw = collector.calibrated_and_raw(records.select("test"), tested)
     files = write_results(
         job.run_dir,
         split="test",
