@@ -97,6 +97,13 @@ def test_another_session_does_not_draw_the_same_numbers_again(tmp_path: Path) ->
     assert len(lrs) == len(set(lrs)) == 4
 
 
+def test_workers_that_began_together_do_not_draw_the_same_numbers(tmp_path: Path) -> None:
+    pair = [study_of(tmp_path, sampler="random") for _ in range(2)]
+    with pair[0].at_work(), pair[1].at_work():
+        proposals = [study.propose(1)[0] for study in pair + pair]
+    assert len({proposal.params["lr"] for proposal in proposals}) == 4
+
+
 def test_a_number_of_trials_is_needed_where_there_is_no_end(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"hydra.sweeper.trials has no value, and sampler=tpe would never end"):
         study_of(tmp_path, trials=None)

@@ -52,6 +52,7 @@ class Study:
         mode: Mode,
         sweep_dir: Path,
     ) -> None:
+        self._settings = settings
         self._sweep_dir = sweep_dir
         self._workers = sweep_dir / "workers"
         self._workers.mkdir(parents=True, exist_ok=True)
@@ -76,8 +77,6 @@ class Study:
                 pruner=pruner(settings),
                 load_if_exists=True,
             )
-            # another session must not draw the same numbers once more
-            self._study.sampler = self._sampler(settings.sampler, settings.seed + len(self._study.get_trials(False)))
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -113,6 +112,7 @@ class Study:
         if self._points is not None and not self._waiting():
             tried = [trial.params for trial in self._begun() if not trial.user_attrs.get(_ABANDONED)]
             self._study.enqueue_trial(next(point for point in self._points if point not in tried))
+        self._study.sampler = self._sampler()
         try:
             trial = self._study.ask(self._distributions)
         except ValueError as error:  # "CategoricalDistribution does not support dynamic value space"
@@ -151,6 +151,8 @@ class Study:
     def _waiting(self) -> bool:
         return bool(self._study.get_trials(False, (self._optuna.trial.TrialState.WAITING,)))
 
-    def _sampler(self, name: str, seed: int) -> Any:
+    def _sampler(self) -> Any:
+        """Seeded by the trial, so that what is drawn does not depend on which worker or session draws it."""
+        seed = self._settings.seed + len(self._study.get_trials(False))
         samplers = self._optuna.samplers
-        return samplers.TPESampler(seed=seed) if name == "tpe" else samplers.RandomSampler(seed=seed)
+        return samplers.TPESampler(seed=seed) if self._settings.sampler == "tpe" else samplers.RandomSampler(seed=seed)
