@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from locnet.checkup.suspects import judge
-from locnet.data.records import Records
-from locnet.data.strings import Strings
+from locnet.checkup.suspects import contradicted
+from locnet.predictions import Predictions
 
 BOX = [0.1, 0.1, 0.5, 0.5]
 NOTHING = [np.nan] * 4
-
-
-@pytest.fixture
-def records() -> Records:
-    return Records(
-        root=Path(),
-        classes=("car", "dog"),
-        files=Strings(["car.png", "background.png"]),
-        splits=np.array(["train", "train"]),
-        labels=np.array([0, -1]),
-        boxes=np.array([BOX, NOTHING]),
-        sizes=np.array([[10, 10], [10, 10]]),
-    )
 
 
 @pytest.mark.parametrize(
@@ -43,9 +27,21 @@ def records() -> Records:
     ],
 )
 def test_confident_disagreement(
-    records: Records, row: int, p_c: float, scores: tuple[float, float], box: list[float], words: str | None
+    row: int, p_c: float, scores: tuple[float, float], box: list[float], words: str | None
 ) -> None:
-    suspect = judge(records, row, p_c, np.array(scores), np.array(box))
-    assert (suspect and suspect.words) == words
-    if suspect:
+    p = Predictions(
+        classes=("car", "dog"),
+        files=["a.png"],
+        sizes=np.array([[10, 10]]),
+        labels=np.array([(0, -1)[row]]),
+        boxes=np.array([(BOX, NOTHING)[row]]),
+        p_c=np.array([p_c]),
+        class_scores=np.array([scores]),
+        predicted_boxes=np.array([box]),
+        threshold=0.5,
+    )
+    suspects = contradicted(p)
+    assert [suspect.words for suspect in suspects] == ([words] if words else [])
+    for suspect in suspects:
         assert suspect.confidence >= 0.8
+        assert suspect.label == ("car", "background")[row]

@@ -10,28 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from locnet import __version__
-from locnet.checkup.drawing import bars, card, heat_map, printable, table
-from locnet.checkup.pictures import picture
 from locnet.checkup.statistics import Statistics, statistics
 from locnet.checkup.suspects import Suspect
 from locnet.data.labels.assemble import Reading
 from locnet.data.labels.defects import KINDS, Defect
 from locnet.data.labels.summary import summary_lines
 from locnet.data.records import SPLITS, Records
+from locnet.page.document import document
+from locnet.page.parts import bars, card, heat_map, printable, table
+from locnet.page.pictures import picture
 
 _PER_CLASS, _PER_KIND, _MOST_CLASSES, _MOST_SUSPECTS = 12, 24, 40, 60
-_STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;color:#222;margin:2rem auto;max-width:1240px;padding:0 1rem}
-h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem;border-bottom:1px solid #e4e4e4}
-h3{font-size:1rem;margin:1.2rem 0 .4rem}.where,figcaption,.rule{color:#666;font-size:.88rem}
-table{border-collapse:collapse}td,th{padding:.15rem .7rem .15rem 0;text-align:left;vertical-align:top}
-th{color:#666;font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
-.bars td.bar{width:220px}.bar span{display:block;height:.8rem;background:#0072B2;margin-top:.3rem;min-width:1px}
-.row{display:flex;flex-wrap:wrap;gap:2rem}figure{margin:0}.cards{display:flex;flex-wrap:wrap;gap:.8rem}
-.card{width:178px;font-size:.8rem;overflow-wrap:anywhere}.frame{height:178px;display:flex;align-items:center;
-justify-content:center;background:#f4f4f4}.frame img{max-width:176px;max-height:176px}.none{color:#999}
-.left{color:#B3261E}.repaired{color:#9C6A00}.reported{color:#0072B2}.noted{color:#666}
-"""
 
 
 def write_page(path: Path, reading: Reading, root: str, suspects: Sequence[Suspect] | None) -> None:
@@ -45,8 +34,6 @@ def write_page(path: Path, reading: Reading, root: str, suspects: Sequence[Suspe
     """
     numbers = statistics(reading)
     parts = [
-        f"<h1>{escape(printable(root))}</h1>",
-        f"<div class=where>locnet {__version__} doctor</div>",
         _summary(reading),
         _classes(reading.records),
         _boxes(numbers) if reading.records.has_boxes else "",
@@ -55,8 +42,8 @@ def write_page(path: Path, reading: Reading, root: str, suspects: Sequence[Suspe
         _defects(reading),
         _contact_sheets(reading.records),
     ]
-    head = f"<meta charset=utf-8><title>locnet doctor: {escape(printable(root))}</title><style>{_STYLE}</style>"
-    path.write_text(f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n", "utf-8")
+    where = f"locnet {__version__} doctor"
+    path.write_text(document(f"locnet doctor: {root}", parts, heading=root, where=where), "utf-8")
 
 
 def _summary(reading: Reading) -> str:

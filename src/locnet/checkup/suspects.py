@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from locnet.predictions import BACKGROUND, Predictions
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,7 +27,7 @@ class Suspect:
     """One label to look at.
 
     Attributes:
-        row: of the records.
+        row: of the table.
         label: what the label says.
         verdict: what the model says.
         confidence: of the model, in [0, 1]; the list is ordered by it.
@@ -60,7 +62,7 @@ def find_suspects(records: Records, checkpoint: Path, progress: Callable[[range]
 
     module = load_module(checkpoint)
     height, width = module.model.image_size
-    suspects: list[Suspect] = []
+    p_c, scores, boxes = np.empty(len(records)), np.empty((len(records), len(records.classes))), []
     for start in progress(range(0, len(records), _BATCH)):  # type: ignore[attr-defined]
         rows = range(start, min(start + _BATCH, len(records)))
         loaded = [load_image(records.path(row), at_least=max(height, width)).image for row in rows]
@@ -68,51 +70,56 @@ def find_suspects(records: Records, checkpoint: Path, progress: Callable[[range]
         with torch.inference_mode():
             y = module.model(torch.stack([image for image, _ in fitted])).y.float()
         answer = read_off(y, torch.stack([where.as_tensor().float() for _, where in fitted]))
-        boxes = answer.boxes.double().numpy()
-        if not module.model.has_box:
-            boxes = np.full_like(boxes, np.nan)
-        p_c, scores = answer.p_c.double().numpy(), answer.scores.double().numpy()
-        for index, row in enumerate(rows):
-            suspect = judge(records, row, float(p_c[index]), scores[index], boxes[index])
-            suspects += [suspect] if suspect else []
-    return sorted(suspects, key=lambda suspect: -suspect.confidence)
+        p_c[start : rows.stop], scores[start : rows.stop] = answer.p_c.numpy(), answer.scores.numpy()
+        boxes.append(answer.boxes.double().numpy())
+    found = np.concatenate(boxes) if boxes and module.model.has_box else np.full((len(records), 4), np.nan)
+    return contradicted(
+        Predictions(
+            classes=records.classes,
+            files=records.files.tolist(),
+            sizes=records.sizes,
+            labels=records.labels,
+            boxes=records.boxes if records.has_boxes else np.full_like(records.boxes, np.nan),
+            p_c=p_c,
+            class_scores=scores,
+            predicted_boxes=found,
+            threshold=module.threshold,
+        )
+    )
 
 
-def judge(
-    records: Records, row: int, p_c: float, scores: NDArray[np.float64], box: NDArray[np.float64]
-) -> Suspect | None:
-    """Whether the model contradicts one label with confidence.
+def contradicted(p: Predictions) -> list[Suspect]:
+    """The labels that the answers contradict with confidence, the surest contradiction first.
 
     Args:
-        records: the labels.
-        row: of the image.
-        p_c: objectness that the model gives.
-        scores: `(C,)` float64, class scores.
-        box: `(4,)` float64, the model's box; NaN for none.
+        p: truth and answer for N images.
     """
-    truth, best = int(records.labels[row]), int(scores.argmax())
-    name = records.classes[truth] if truth >= 0 else "background"
-    guess = records.classes[best]
-    sure_of_class = p_c * float(np.clip(scores[best], 0, 1))
-    nothing = np.full(4, np.nan)
-    if truth < 0:
-        found = p_c >= CONFIDENT
-        return Suspect(row, name, guess, p_c, "the model sees an object", box) if found else None
-    if 1 - p_c >= CONFIDENT:
-        return Suspect(row, name, "background", 1 - p_c, "the model sees no object", nothing)
-    if best != truth and sure_of_class >= CONFIDENT:
-        return Suspect(row, name, guess, sure_of_class, "another class", box)
-    overlap = _iou(records.boxes[row], box) if records.has_boxes else 1.0
-    if p_c >= CONFIDENT and overlap < _APART:
-        return Suspect(row, name, guess, p_c, f"box elsewhere (IoU {overlap:.2f})", box)
-    return None
-
-
-def _iou(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """IoU of two boxes; 1 where the model has none."""
-    if not np.isfinite(other).all():
-        return 1.0
-    sides = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None)
-    common = float(sides.prod())
-    union = float((one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod()) - common
-    return common / union if union > 0 else 0.0
+    if not len(p):
+        return []
+    best, objects = p.predicted_labels, p.has_object
+    sure = p.p_c * np.clip(p.class_scores.max(axis=1), 0, 1)
+    ious = np.nan_to_num(p.ious, nan=1.0)  # where one of the two has no box there is nothing to contradict
+    rules = (
+        ("the model sees an object", ~objects, p.p_c),
+        ("the model sees no object", objects, 1 - p.p_c),
+        ("another class", objects & (best != p.labels), sure),
+        ("box elsewhere", objects & (ious < _APART), p.p_c),
+    )
+    left = np.ones(len(p), dtype=bool)
+    suspects = []
+    for words, applies, confidence in rules:
+        hits = left & applies & (confidence >= CONFIDENT)
+        left &= ~hits
+        for row in np.flatnonzero(hits).tolist():
+            none = words == "the model sees no object"
+            suspects.append(
+                Suspect(
+                    row,
+                    p.name(int(p.labels[row])),
+                    p.name(BACKGROUND if none else int(best[row])),
+                    float(confidence[row]),
+                    f"{words} (IoU {ious[row]:.2f})" if words == "box elsewhere" else words,
+                    np.full(4, np.nan) if none else p.predicted_boxes[row],
+                )
+            )
+    return sorted(suspects, key=lambda suspect: -suspect.confidence)

@@ -1,0 +1,1 @@
+"""What all HTML pages share: one style, light and dark, pictures inside, nothing fetched from anywhere."""
