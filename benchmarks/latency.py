@@ -21,13 +21,13 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from locnet.models.localizer import Localizer
+from locnet.models.network import Network
 
 
 class Answer(nn.Module):
     """The y of a localizer alone: what an exported network answers."""
 
-    def __init__(self, localizer: Localizer) -> None:
+    def __init__(self, localizer: Network) -> None:
         """Take backbone and head."""
         super().__init__()
         self.backbone, self.head = localizer.backbone, localizer.head
@@ -85,7 +85,7 @@ def main() -> None:
     images = torch.zeros(1, 3, arguments.size, arguments.size)
     head = {"name": "grid", **{key: getattr(arguments, key) for key in ("strides", "width", "depth", "bins")}}
     backbone = {"name": arguments.backbone, "image_size": arguments.size}
-    localizer = Localizer([f"class {n}" for n in range(arguments.classes)], backbone=backbone, head=head)
+    localizer = Network([f"class {n}" for n in range(arguments.classes)], backbone=backbone, head=head)
     bare = timm.create_model(arguments.backbone, num_classes=0, global_pool="")
     with tempfile.TemporaryDirectory() as folder:
         files = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from locnet.config.schema import OptimizerSettings, SchedulerSettings
 from locnet.errors import ConfigError
-from locnet.models.localizer import Localizer
+from locnet.models.network import Network
 from locnet.optim import build_optimizer, build_scheduler, check_optimizer, lr_curve
 
 GRID = {"name": "grid", "strides": [16, 32], "width": 16}
@@ -25,7 +25,7 @@ def settings(name: str = "adamw", lr: float = 1e-2, scale: float = 0.1, decay: f
 
 @pytest.mark.parametrize("backbone", ["lcnet_035", "test_vit", "test_convnext"])
 def test_every_parameter_is_in_one_group_with_its_rate_and_decay(backbone: str) -> None:
-    model = Localizer(("a",), backbone={"name": backbone}, head=GRID)
+    model = Network(("a",), backbone={"name": backbone}, head=GRID)
     optimizer = build_optimizer(model, settings())
     group_of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     assert len(group_of) == sum(len(group["params"]) for group in optimizer.param_groups)
@@ -42,7 +42,7 @@ def test_every_parameter_is_in_one_group_with_its_rate_and_decay(backbone: str) 
 
 
 def test_frozen_parameters_are_left_out() -> None:
-    model = Localizer(("a",), backbone={"name": "lcnet_035", "freeze": True}, head=GRID)
+    model = Network(("a",), backbone={"name": "lcnet_035", "freeze": True}, head=GRID)
     optimizer = build_optimizer(model, settings())
     assert {id(p) for group in optimizer.param_groups for p in group["params"]} == {
         id(p) for p in model.head.parameters()
@@ -50,7 +50,7 @@ def test_frozen_parameters_are_left_out() -> None:
 
 
 def test_a_scale_of_zero_holds_the_backbone_still() -> None:
-    model = Localizer(("a",), backbone={"name": "lcnet_035", "image_size": 32}, head=GRID)
+    model = Network(("a",), backbone={"name": "lcnet_035", "image_size": 32}, head=GRID)
     before = [p.detach().clone() for p in model.backbone.parameters()]
     optimizer = build_optimizer(model, settings(scale=0.0))
     model(torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)).y.sum().backward()
@@ -60,7 +60,7 @@ def test_a_scale_of_zero_holds_the_backbone_still() -> None:
 
 @pytest.mark.parametrize("name", ["sgd", "adamw", "lion", "muon"])
 def test_timms_optimizers_step(name: str) -> None:
-    model = Localizer(("a",), backbone={"name": "test_resnet", "image_size": 32}, head=GRID)
+    model = Network(("a",), backbone={"name": "test_resnet", "image_size": 32}, head=GRID)
     before = [p.detach().clone() for p in model.parameters()]
     optimizer = build_optimizer(model, settings(name, decay=0.0))
     model(torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)).y.square().sum().backward()
@@ -109,7 +109,7 @@ def test_cosine_and_linear_by_hand() -> None:
 
 
 def test_the_schedule_keeps_the_ratio_of_the_groups() -> None:
-    model = Localizer(("a",), backbone={"name": "lcnet_035"}, head=GRID)
+    model = Network(("a",), backbone={"name": "lcnet_035"}, head=GRID)
     optimizer = build_optimizer(model, settings())
     cosine = SchedulerSettings(name="cosine", warmup_epochs=2.0, final_lr_scale=0.0)
     scheduler = build_scheduler(optimizer, cosine, steps=100, epochs=10)

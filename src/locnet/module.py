@@ -19,12 +19,12 @@ from locnet.config.schema import LinearHeadSettings, ModelSettings
 from locnet.data.dataset import Sample
 from locnet.losses import build_loss
 from locnet.metrics import LocalizationMetrics, MeanLoss
-from locnet.models.localizer import Localizer
+from locnet.models.network import Network
 from locnet.optim import build_optimizer, build_scheduler
 
 
 class LocalizerModule(pl.LightningModule):
-    """Trains and evaluates a `Localizer`. Its hyperparameters are plain Python and say all that is needed to build it.
+    """Trains and evaluates a `Network`. Its hyperparameters are plain Python and say all that is needed to build it.
 
     Attributes:
         model: the network; swapped for its moving average while that is evaluated.
@@ -79,7 +79,7 @@ class LocalizerModule(pl.LightningModule):
     def configure_network(self) -> None:
         """Backbone and head."""
         backbone = self.settings.backbone.model_dump()
-        self.model = Localizer(self.classes, backbone=backbone, head=self.settings.head.model_dump())
+        self.model = Network(self.classes, backbone=backbone, head=self.settings.head.model_dump())
 
     def configure_loss(self) -> None:
         """The loss that the settings name."""

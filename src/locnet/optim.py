@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from locnet.config.messages import suggest
 from locnet.config.schema import OptimizerSettings, SchedulerSettings
 from locnet.errors import ConfigError
-from locnet.models.localizer import Localizer
+from locnet.models.network import Network
 
 
 def check_optimizer(name: str) -> None:
@@ -24,7 +24,7 @@ def check_optimizer(name: str) -> None:
         raise ConfigError(f"optimizer.name={name} is not one of timm's optimizers; {suggest(name, known)}")
 
 
-def build_optimizer(model: Localizer, settings: OptimizerSettings) -> torch.optim.Optimizer:
+def build_optimizer(model: Network, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """Timm's optimizer of that name; norms, biases and what the backbone names are not decayed.
 
     The backbone's learning rate is `lr * backbone_lr_scale`; frozen parameters are left out.

@@ -16,7 +16,7 @@ from locnet.config.schema import OptimizerSettings
 from locnet.errors import CheckpointError, ConfigError
 from locnet.losses import build_loss
 from locnet.models.backbone import Backbone, image_size
-from locnet.models.localizer import Localizer
+from locnet.models.network import Network
 from locnet.optim import build_optimizer
 
 QUICK = ["lcnet_035", "resnet10t", "vit_tiny_patch16_224", "convnext_atto", "mobilenetv2_035", "pvt_v2_b0"]
@@ -50,7 +50,7 @@ FAMILIES = [
 
 def learns_a_step(name: str) -> None:
     """Forward, loss and backward at timm's own size, with maps as they are stated."""
-    model = Localizer(
+    model = Network(
         ("a", "b"),
         backbone={"name": name},
         head={"name": "grid", "strides": [8, 16, 32], "width": 16, "depth": 1},
@@ -173,7 +173,7 @@ def test_a_hostile_pickle_is_not_executed(tmp_path: Path) -> None:
 
 
 def test_frozen_means_frozen() -> None:
-    model = Localizer(
+    model = Network(
         ("a",),
         backbone={"name": "lcnet_035", "image_size": 64, "freeze": True},
         head={"name": "grid", "strides": [16, 32], "width": 16},
@@ -190,7 +190,7 @@ def test_frozen_means_frozen() -> None:
 
 
 def test_the_backbone_learns_slower_and_norms_are_not_decayed() -> None:
-    model = Localizer(
+    model = Network(
         ("a",), backbone={"name": "lcnet_035", "image_size": 64}, head={"name": "grid", "strides": [32], "width": 16}
     )
     settings = OptimizerSettings(name="adamw", lr=1e-2, backbone_lr_scale=0.1, weight_decay=0.05, momentum=0.9)

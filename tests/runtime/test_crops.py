@@ -18,10 +18,10 @@ from locnet.calibration import Calibration, Residuals
 from locnet.config.app import Job
 from locnet.config.compose import compose
 from locnet.errors import ConfigError
+from locnet.inference.localizer import Localizer
+from locnet.inference.result import CROP, whole_pixels
 from locnet.report.style import CROP_COLOUR
-from locnet.runtime import prediction
-from locnet.runtime.checkpoints import load_module
-from locnet.runtime.prediction import CROP, predict, whole_pixels
+from locnet.runtime.prediction import predict
 
 RESIDUALS = Residuals(19, tuple(np.linspace(0.0, 0.36, 19)))  # 0.8 needs the 16th: 0.3; 0.95 the last; 0.96 too much
 
@@ -30,13 +30,12 @@ RESIDUALS = Residuals(19, tuple(np.linspace(0.0, 0.36, 19)))  # 0.8 needs the 16
 def run(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
     """Predict with a network that finds red boxes exactly and has these residuals."""
 
-    def load(path: Path) -> Any:
-        module: Any = load_module(path)
-        module.model = RedFinder((64, 64))
-        module.model.calibration = Calibration(residuals=RESIDUALS)
-        return module
+    def load(place: str, *, device: str, threshold: float | None) -> Localizer:
+        finder: Any = RedFinder((64, 64))
+        finder.calibration = Calibration(residuals=RESIDUALS)
+        return Localizer(finder, device=device)
 
-    monkeypatch.setattr(prediction, "load_module", load)
+    monkeypatch.setattr(Localizer, "load", load)
 
     def run(source: Path, *overrides: str) -> list[dict[str, Any]]:
         config = compose("predict", [f"checkpoint={checkpoint}", "device=cpu", "num_workers=0", "source=S", *overrides])

@@ -19,9 +19,9 @@ from red_finder import BLUE, RED, RedFinder, paint
 from locnet.config.app import Job, JobResult
 from locnet.config.compose import compose
 from locnet.errors import CheckpointError, ConfigError, DataError
-from locnet.runtime import prediction
-from locnet.runtime.checkpoints import load_module
-from locnet.runtime.prediction import FIELDS, predict
+from locnet.inference.localizer import Localizer
+from locnet.inference.result import FIELDS
+from locnet.runtime.prediction import predict
 
 
 @pytest.fixture
@@ -56,12 +56,13 @@ def right(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the checkpoint hold a `RedFinder`; with `resize` and an input of (height, width)."""
 
     def right(resize: str = "squash", image_size: tuple[int, int] = (64, 64)) -> None:
-        def load(path: Path) -> Any:
-            module: Any = load_module(path)
-            module.model, module.resize = RedFinder(image_size), resize
-            return module
+        def load(place: str, *, device: str, threshold: float | None) -> Localizer:
+            finder: Any = RedFinder(image_size)
+            localizer = Localizer(finder, resize=resize, device=device)  # type: ignore[arg-type]
+            localizer.threshold = 0.5 if threshold is None else threshold
+            return localizer
 
-        monkeypatch.setattr(prediction, "load_module", load)
+        monkeypatch.setattr(Localizer, "load", load)
 
     return right
 

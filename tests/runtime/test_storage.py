@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locnet.errors import CheckpointError
+from locnet.runtime.checkpoint_io import CheckpointFiles
 from locnet.runtime.files import replace_text
-from locnet.runtime.storage import LAST, PREVIOUS, CheckpointFiles, is_damaged, write_checkpoint
+from locnet.runtime.storage import LAST, PREVIOUS, is_damaged, write_checkpoint
 
 CONTENT: dict[str, Any] = {"weights": torch.arange(4096.0), "step": 3, "names": ["a", "é"]}
 

@@ -23,8 +23,9 @@ from locnet.data.augment.settings import build_augment
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.errors import DataError
 from locnet.module import LocalizerModule
+from locnet.runtime.checkpoint_io import CheckpointFiles
 from locnet.runtime.resume import newest_checkpoint
-from locnet.runtime.storage import LAST, CheckpointFiles, is_damaged
+from locnet.runtime.storage import LAST, is_damaged
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*", "ignore:.*does not have many workers.*", "ignore:.*srun.*"),

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from locnet.models.localizer import Localizer
+from locnet.models.network import Network
 from locnet.module import LocalizerModule
 
 _RAW = "raw_state_dict"
@@ -28,7 +28,7 @@ class Ema(pl.Callback):
         super().__init__()
         self.decay = decay
         self.ema: ModelEmaV3 | None = None
-        self.raw: Localizer | None = None
+        self.raw: Network | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Copy the weights, unless a resumed checkpoint has done so."""

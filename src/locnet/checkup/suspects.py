@@ -53,26 +53,17 @@ def find_suspects(records: Records, checkpoint: Path, progress: Callable[[range]
         checkpoint: of the model.
         progress: wraps the batches as they are worked on.
     """
-    import torch
+    from locnet.inference.inputs import stack
+    from locnet.inference.localizer import Localizer
 
-    from locnet.answer import read_off
-    from locnet.data.images import load_image
-    from locnet.data.resize import fit
-    from locnet.runtime.checkpoints import load_module
-
-    module = load_module(checkpoint)
-    height, width = module.model.image_size
+    localizer = Localizer.load(checkpoint, device="cpu")
     p_c, scores, boxes = np.empty(len(records)), np.empty((len(records), len(records.classes))), []
     for start in progress(range(0, len(records), _BATCH)):  # type: ignore[attr-defined]
         rows = range(start, min(start + _BATCH, len(records)))
-        loaded = [load_image(records.path(row), at_least=max(height, width)).image for row in rows]
-        fitted = [fit(image, height, width, module.resize) for image in loaded]  # type: ignore[arg-type]
-        with torch.inference_mode():
-            y = module.model(torch.stack([image for image, _ in fitted])).y.float()
-        answer = read_off(y, torch.stack([where.as_tensor().float() for _, where in fitted]))
+        answer = localizer.answer(stack([localizer.prepare(records.path(row)) for row in rows]))
         p_c[start : rows.stop], scores[start : rows.stop] = answer.p_c.numpy(), answer.scores.numpy()
         boxes.append(answer.boxes.double().numpy())
-    found = np.concatenate(boxes) if boxes and module.model.has_box else np.full((len(records), 4), np.nan)
+    found = np.concatenate(boxes) if boxes and localizer.has_box else np.full((len(records), 4), np.nan)
     return contradicted(
         Predictions(
             classes=records.classes,
@@ -83,7 +74,7 @@ def find_suspects(records: Records, checkpoint: Path, progress: Callable[[range]
             p_c=p_c,
             class_scores=scores,
             predicted_boxes=found,
-            threshold=module.threshold,
+            threshold=localizer.threshold,
         )
     )
 

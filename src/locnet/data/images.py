@@ -114,11 +114,21 @@ def load_image(path: Openable, at_least: int | None = None) -> LoadedImage:
         if drafted is not None:
             # libjpeg rounds the smaller size up; the true edge lies inside the last pixel, so keep it or not.
             rgb = _crop_to(rgb, round(drafted[1][2]), round(drafted[1][3]))
-        if orientation in _TO_UPRIGHT:
-            rgb = rgb.transpose(_TO_UPRIGHT[orientation])
         if orientation in _SIDES_SWAPPED:
             width, height = height, width
-        return LoadedImage(rgb, height, width)
+        return LoadedImage(_turned(rgb, orientation), height, width)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An image that somebody has opened, as `load_image` would have given it at its full size.
+
+    Args:
+        image: any mode; its EXIF orientation, where it still has one, is applied.
+
+    Returns:
+        Upright, mode RGB.
+    """
+    return _turned(_to_rgb(image), _orientation(image))
 
 
 def image_size(path: Openable) -> tuple[int, int]:
@@ -222,6 +232,10 @@ def _has_late_metadata(path: Openable) -> bool:
 def _crop_to(image: Image.Image, width: int, height: int) -> Image.Image:
     """The upper left part of the image; the image itself where that is all of it."""
     return image if image.size == (width, height) else image.crop((0, 0, width, height))
+
+
+def _turned(rgb: Image.Image, orientation: int) -> Image.Image:
+    return rgb.transpose(_TO_UPRIGHT[orientation]) if orientation in _TO_UPRIGHT else rgb
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

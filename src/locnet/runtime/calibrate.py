@@ -8,13 +8,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from locnet.calibration import Calibration
-from locnet.calibration.conformal import needed
 from locnet.calibration.estimate import estimate
 from locnet.calibration.threshold import DEFAULT
 from locnet.config.schema import CalibrationSettings
 from locnet.data.datamodule import LabelledImagesModule
-from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
 from locnet.runtime.checkpoints import read_checkpoint
 from locnet.runtime.collect import Collector
@@ -84,33 +81,6 @@ def rewrite(checkpoint: Path, module: LocalizerModule) -> None:
     hparams: dict[str, Any] = dict(module.hparams)
     content["hyper_parameters"] |= {name: hparams[name] for name in ("calibration", "threshold")}
     write_checkpoint(content, checkpoint)
-
-
-def crop_margin(calibration: Calibration | None, coverage: float) -> float:
-    """By how much boxes must grow to hold the whole object with a probability of `coverage`.
-
-    Returns:
-        What `locnet.calibration.conformal.grow` takes; infinity (the whole image) after one line in the log that
-        says so where `val` had too few objects to promise so much.
-
-    Raises:
-        ConfigError: the checkpoint has no residuals.
-    """
-    residuals = calibration.residuals if calibration is not None else None
-    if residuals is None:
-        raise ConfigError(
-            f"coverage={coverage:g}: this checkpoint holds no conformal residuals; `python -m locnet.evaluate "
-            "checkpoint=... calibrate=true` makes a copy that does, where the system has a box and val has objects; or "
-            "set coverage=null"
-        )
-    if residuals.count < needed(coverage):
-        log.warning(
-            "coverage=%g: the crops are whole images, because %d val objects cannot promise so much (%d can)",
-            coverage,
-            residuals.count,
-            needed(coverage),
-        )
-    return residuals.margin(coverage)
 
 
 def _number(value: float | None) -> str:

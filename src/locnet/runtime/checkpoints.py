@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import torch
+from pydantic import TypeAdapter
+from torch import Tensor, nn
 
 import locnet
+from locnet.calibration import Calibration
+from locnet.config.schema import ModelSettings
+from locnet.data.resize import ResizeMode
 from locnet.errors import CheckpointError
-from locnet.module import LocalizerModule
+from locnet.models.network import Network
 from locnet.runtime.storage import BEST, is_damaged
 
+if TYPE_CHECKING:  # Lightning is for those who train
+    from locnet.module import LocalizerModule
+
+M = TypeVar("M", bound=nn.Module)
+
 _NEEDED = {"classes", "model", "version"}
+
+
+class Trained(NamedTuple):
+    """A trained network and how it is used.
+
+    Attributes:
+        network: in evaluation mode, on the CPU.
+        resize: how images meet its input.
+        threshold: the verdict is background where p_c < threshold.
+        hparams: all that the checkpoint says about itself.
+    """
+
+    network: Network
+    resize: ResizeMode
+    threshold: float
+    hparams: dict[str, Any]
 
 
 def find_checkpoint(place: str, name: str = BEST) -> Path:
@@ -62,21 +89,56 @@ def load_module(path: Path) -> LocalizerModule:
     Raises:
         CheckpointError: see `read_checkpoint`, or the weights do not fit.
     """
+    from locnet.module import LocalizerModule
+
     content = read_checkpoint(path)
+    return _filled(path, content, LocalizerModule, content["state_dict"])
+
+
+def load_trained(path: Path) -> Trained:
+    """What answers need of a checkpoint, without Lightning.
+
+    Raises:
+        CheckpointError: see `read_checkpoint`, or the weights do not fit.
+    """
+    content = read_checkpoint(path)
+    state = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
+    hparams = dict(content["hyper_parameters"])
+    resize, threshold = cast(ResizeMode, hparams.get("resize", "squash")), float(hparams.get("threshold", 0.5))
+    return Trained(_filled(path, content, _network, state), resize, threshold, hparams)
+
+
+def _network(
+    *,
+    classes: Sequence[str],
+    model: Mapping[str, Any],
+    calibration: Mapping[str, Any] | None = None,
+    **_: Any,
+) -> Network:
+    """The network alone, from the hyperparameters of a `LocalizerModule`."""
+    settings = TypeAdapter(ModelSettings).validate_python(model)
+    network = Network(classes, backbone=settings.backbone.model_dump(), head=settings.head.model_dump())
+    if calibration is not None:
+        network.calibration = TypeAdapter(Calibration).validate_python(calibration)
+    return network
+
+
+def _filled(path: Path, content: Mapping[str, Any], build: Callable[..., M], state: Mapping[str, Tensor]) -> M:
+    """What `build` makes of the checkpoint's hyperparameters, with its weights, in evaluation mode."""
     hparams = dict(content["hyper_parameters"])
     backbone = {**hparams["model"]["backbone"], "pretrained": False, "checkpoint": None}  # the weights are in here
     hparams["model"] = {**hparams["model"], "backbone": backbone}
     try:
-        module = LocalizerModule(**hparams)
+        built = build(**hparams)
     except (TypeError, ValueError) as error:  # pydantic's errors are ValueErrors
         raise CheckpointError(
             f"{path} was written by locnet {hparams['version']}, whose settings this version does not know"
         ) from error
     try:
-        module.load_state_dict(content["state_dict"])
+        built.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights do not fit the network that it describes") from error
-    return module.eval()
+    return built.eval()
 
 
 def init_from(module: LocalizerModule, path: Path) -> tuple[int, int]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from locnet.errors import CheckpointError
 from locnet.runtime.files import beside, sync_folder
@@ -73,15 +72,6 @@ def is_damaged(path: Path) -> bool:
             digest.update(block)
             left -= len(block)
     return seal != _MARK + digest.hexdigest().encode()
-
-
-class CheckpointFiles(TorchCheckpointIO):
-    """How Lightning writes checkpoints in a locnet run; the last one before is kept too."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """See `write_checkpoint`."""
-        place = Path(path)
-        write_checkpoint(checkpoint, place, previous=place.with_name(PREVIOUS) if place.name == LAST else None)
 
 
 class _Sealed:

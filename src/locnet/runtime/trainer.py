@@ -9,8 +9,8 @@ import pytorch_lightning as pl
 
 from locnet.config.instantiate import build
 from locnet.runtime import ranks
+from locnet.runtime.checkpoint_io import CheckpointFiles
 from locnet.runtime.precision import best_precision
-from locnet.runtime.storage import CheckpointFiles
 
 _OURS = ("checkpoint_minutes", "checkpoint_steps")  # callbacks.checkpoint reads them
 

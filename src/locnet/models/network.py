@@ -1,4 +1,4 @@
-"""The localizer: uint8 images in, the vector y out; a plain nn.Module that knows its own preprocessing."""
+"""The network: uint8 images in, the vector y out; a plain nn.Module that knows its own normalisation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from locnet.models.backbone import Backbone
 from locnet.models.heads import Output, build_head
 
 
-class Localizer(nn.Module):
+class Network(nn.Module):
     """Backbone and head, with the normalisation of the backbone inside.
 
     Attributes:
