@@ -31,9 +31,10 @@ def settings_of(folder: Path, pruner: str, number: int) -> dict[str, Any]:
     }
 
 
-def study_of(folder: Path) -> Any:
+def study_of(folder: Path, pruner: Any = None) -> Any:
+    storage = f"sqlite:///{folder}/study.db"
     return optuna.create_study(
-        study_name="locnet", storage=f"sqlite:///{folder}/study.db", direction="maximize", load_if_exists=True
+        study_name="locnet", storage=storage, direction="maximize", pruner=pruner, load_if_exists=True
     )
 
 
@@ -55,6 +56,23 @@ def test_a_bad_trial_is_stopped_after_its_warm_up(
     told = study_of(tmp_path).trials[number].intermediate_values
     assert list(told) == list(range(epochs))
     assert told[epochs - 1] == pytest.approx(float(fit.callback_metrics["val/iou"]))
+
+
+def test_hyperband_stops_a_bad_trial_at_a_rung_of_its_bracket(
+    tmp_path: Path, tiny_model: Callable[..., dict[str, Any]]
+) -> None:
+    """Optuna puts trial 3 of a study of this name into the bracket whose rungs are the epochs 1, 3 and 9."""
+    study = study_of(tmp_path, optuna.pruners.HyperbandPruner(min_resource=1))
+    for _ in range(3):
+        other = study.ask()
+        for epoch in range(9):
+            other.report(2.0, epoch)
+            assert not other.should_prune()
+        study.tell(other, 2.0)
+    pruning = Pruning(settings_of(tmp_path, "hyperband", study.ask().number), "val/iou")
+    fit = trainer(pruning, max_epochs=9)
+    fit.fit(module(tiny_model(image_size=32)), batches(4), batches(4))
+    assert (fit.current_epoch, pruning.pruned) == (4, True)
 
 
 def test_without_a_pruner_nothing_is_told(tmp_path: Path, tiny_model: Callable[..., dict[str, Any]]) -> None:
