@@ -58,7 +58,9 @@ def test_folder(typed: Typed, photos: Path, tmp_path: Path) -> None:
     rows = rows_of(tmp_path / "there")
     assert [row["file"] for row in rows] == ["my photos/a.jpg", "my photos/größe.png", "my photos/sub/c 1.webp"]
     assert [row["width"] for row in rows] == [40, 41, 42]
-    files = {str(file.relative_to(tmp_path / "there")) for file in (tmp_path / "there").rglob("*") if file.is_file()}
+    files = {
+        str(file.relative_to(tmp_path / "there")) for file in (tmp_path / "there").rglob("[!.]*") if file.is_file()
+    }
     own = {"config.yaml", "overrides.yaml", "predictions.jsonl", "predictions.csv"}
     assert files == own | {f"annotated/{name}" for name in ("a.jpg", "größe.png.jpg", "sub/c 1.webp.jpg")}
     assert not list((tmp_path / "runs").rglob("*-*"))  # no empty run directory beside it
@@ -91,7 +93,7 @@ def test_unreadable_files_end_with_1(typed: Typed, photos: Path, tmp_path: Path)
     assert code == 1
     assert len(rows_of(tmp_path / "there")) == 3
     assert "skipped: my photos/b.jpg: is empty (0 bytes)" in err
-    assert "predicted      3 of 4 images, 1 skipped (see above)" in err
+    assert "predicted      3 of 4 images, 1 skipped (see skipped.jsonl)" in err
 
 
 @pytest.mark.parametrize(

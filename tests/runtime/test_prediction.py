@@ -194,7 +194,7 @@ def test_unreadable_files_are_reported_counted_and_skipped(
     assert [row["xmax"] for row in rows] == [8, 4]
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert [text.split(": ")[1] for text in warnings] == [f"{folder}/{n}" for n in ("b.jpg", "c.png", "e.gif")]
-    assert "predicted      2 of 5 images, 3 skipped (see above)" in caplog.text
+    assert "predicted      2 of 5 images, 3 skipped (see skipped.jsonl)" in caplog.text
     assert len(list((tmp_path / "out" / "annotated").iterdir())) == 2
 
 
@@ -265,7 +265,10 @@ def test_output_elsewhere_and_never_over_another_run(
     before = (tmp_path / "there" / "predictions.jsonl").read_bytes()
     with pytest.raises(ConfigError) as error:
         predict(job(source, f"output={tmp_path}/there"))
-    assert str(error.value) == f"{tmp_path}/there holds another run; choose another directory"
+    assert (
+        str(error.value)
+        == f"{tmp_path}/there holds another run; choose another directory, or go on with that one: resume=true"
+    )
     assert (tmp_path / "there" / "predictions.jsonl").read_bytes() == before
 
 

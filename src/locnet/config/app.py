@@ -204,7 +204,7 @@ class _App:
         writes = is_main_process()
         if writes:
             record.write(run_dir)
-        if "resume" in config and goes_on(run_dir):
+        if not isinstance(config.get("resume", False), bool) and goes_on(run_dir):
             config.resume = str(run_dir)
         started = time.monotonic()
         result, code, error = self._try(config, record)

@@ -22,7 +22,8 @@ def register() -> None:
     `${locnet.join:a,b,...}` joins the parts that are not null with dashes and keeps only characters that
     every file system takes, for directory names such as `3-grid-ema`.
 
-    `${locnet.run_dir:${resume},NEW}` is the directory of the run that is resumed, or NEW.
+    `${locnet.run_dir:${resume},NEW}` is the directory of the run that is resumed, or NEW (also where a command
+    only says whether to go on, `resume=true`).
     """
     _state["token"] = secrets.token_hex(3)  # not `random`: a seed must not make two runs collide
     OmegaConf.register_new_resolver("locnet.token", lambda: _state["token"], replace=True)
@@ -30,9 +31,9 @@ def register() -> None:
     OmegaConf.register_new_resolver("locnet.run_dir", _run_dir, replace=True)
 
 
-def _run_dir(resume: str | None, new: str) -> str:
+def _run_dir(resume: str | bool | None, new: str) -> str:
     """The directory of the run that is resumed, or a new one; a mistyped one must not be made."""
-    place = Path(resume).expanduser() if resume else None
+    place = Path(resume).expanduser() if isinstance(resume, str) and resume else None
     return str(place) if place is not None and place.is_dir() else new
 
 

@@ -1,156 +1,192 @@
-"""Predict for image files: decode in worker processes, one forward pass a batch, rows in the order of the files."""
+"""Predict for any number of images: a forward pass a batch, a line of the journal for each answer, then the formats."""
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import json
 import logging
-import os
-import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any
 
-import torch
-from rich.console import Console
-from rich.progress import track
-from torch.utils.data import DataLoader, Dataset
+from omegaconf import OmegaConf
+from PIL import Image
 
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
 from locnet.config.schema import PredictSettings
-from locnet.data.images import load_image
-from locnet.data.resize import ResizeMode
-from locnet.data.workers import worker_count
-from locnet.errors import DataError
-from locnet.inference.inputs import Batch, Input, prepare, stack
+from locnet.data.workers import cores, worker_count
+from locnet.errors import ConfigError, DataError
 from locnet.inference.localizer import Localizer
-from locnet.inference.result import CROP, FIELDS, Box, Crop, Result
-from locnet.report.caption import Prediction
-from locnet.report.overlay import annotate
-from locnet.runtime.rundir import claim
-from locnet.runtime.sources import find_images
+from locnet.inference.result import Result
+from locnet.inference.stream import Asked, Inputs, stream_files
+from locnet.runtime.checkpoints import find_checkpoint
+from locnet.runtime.journal import Journal, read_rows
+from locnet.runtime.pace import Pace
+from locnet.runtime.pictures import Pictures, full_size
+from locnet.runtime.rundir import CONFIG, claim
+from locnet.sources import Source, open_source
+from locnet.writers import WRITERS, Answers, columns
+from locnet.writers.base import frame_name
 
 log = logging.getLogger(__name__)
 
-
-class _Inputs(NamedTuple):
-    """A batch of files; of an unreadable one a blank image, and why it cannot be read."""
-
-    batch: Batch
-    errors: list[str | None]
-
-
-class _Files(Dataset[tuple[Input, str | None]]):
-    """Image files at the network's size; an unreadable one carries its error instead of ending the run."""
-
-    def __init__(self, files: Sequence[Path], height: int, width: int, resize: ResizeMode) -> None:
-        self.files, self.height, self.width, self.resize = files, height, width, resize
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> tuple[Input, str | None]:
-        try:
-            return prepare(self.files[index], self.height, self.width, self.resize), None
-        except DataError as error:
-            blank = torch.zeros(3, self.height, self.width, dtype=torch.uint8)
-            return Input(blank, torch.tensor((0.0, 0, 1, 1)), 0, 0), str(error)
+JOURNAL, SKIPPED = "predictions.jsonl", "skipped.jsonl"
+DIGEST = "checkpoint_sha256"
+_DECIDES = (DIGEST, "threshold", "coverage", "annotate", "crops")
+"""What a run that goes on must share with the one that began: another value would give other answers or files."""
 
 
 def predict(job: Job) -> JobResult:
-    """Write `predictions.jsonl` and `predictions.csv`; exit code 1 where files were skipped.
+    """Write `predictions.jsonl` and what else `format` names; exit code 1 where files were skipped.
 
     Raises:
         LocnetError: the checkpoint or the source cannot be used.
     """
     settings = check(job.config, PredictSettings)
+    if settings.resume and settings.output is None:
+        raise ConfigError("resume=true goes on in the output of an earlier call; name it: output=DIR")
     localizer = Localizer.load(settings.checkpoint, device=settings.device, threshold=settings.threshold)
+    if settings.crops and not localizer.has_box:
+        raise ConfigError("crops=true needs boxes, and this system gives none; set crops=false")
     margin = localizer.margin(settings.coverage) if settings.coverage is not None else None
     output = Path(settings.output).expanduser() if settings.output else job.run_dir
-    files = find_images(settings.source, leave_out=output / "annotated")
-    claim(output, job.config, job.overrides)
+    pictures = Pictures(output, settings.annotate, settings.crops, settings.coverage)
+    source = open_source(settings.source, leave_out=pictures.folders)
+    _begin(output, job, settings)
+    with ExitStack() as stack:
+        run = _Run(output, source, pictures, stack)
+        files = stream_files(
+            run.to_do(),
+            localizer.image_size,
+            localizer.resize,
+            batch_size=settings.batch_size,
+            workers=worker_count(settings.num_workers),
+        )
+        for inputs in files:
+            run.take(inputs, localizer.results(inputs.batch, margin=margin))
+        run.journal.sync()
+        answers = run.answers(localizer.classes, crops=margin is not None)
+        written = _write_formats(answers, settings.formats, output)
+    log.info("predicted      %s", run.summary())
+    folders = ["annotated/"] * settings.annotate + ["crops/"] * settings.crops
+    log.info("written        %s: %s", output, ", ".join(written + folders))
+    return JobResult(exit_code=1 if run.skipped else 0)
+
+
+class _Run:
+    """The answers of one call on their way to the disk.
+
+    Attributes:
+        journal: of the answers.
+        seen: images that came by, those that were answered before this call included.
+        before: of these, those.
+        skipped: of these, those that cannot be read.
+    """
+
+    def __init__(self, output: Path, source: Source, pictures: Pictures, stack: ExitStack) -> None:
+        self.output, self.source, self.pictures = output, source, pictures
+        self.journal = stack.enter_context(Journal(output / JOURNAL))
+        self.pace = stack.enter_context(Pace("predict", source.count))
+        self.threads = stack.enter_context(ThreadPoolExecutor(len(cores())))
+        self.seen = self.before = self.skipped = 0
+        (output / SKIPPED).unlink(missing_ok=True)  # they are tried again
+
+    def to_do(self) -> Iterator[str]:
+        """Names of the source that have no answer yet."""
+        for name in self.source.names:
+            if self.journal.has(name):
+                self.seen += 1
+                self.before += 1
+                self.pace.advance(1, before=True)
+                continue
+            if self.source.can_repeat:
+                self.journal.note(name)
+            yield name
+
+    def take(self, inputs: Inputs, results: list[Result]) -> None:
+        """Write the pictures of a batch, and only then its rows."""
+        errors = inputs.errors
+        if self.pictures:
+            pictures: Sequence[Image.Image | None] = inputs.pictures or [None] * len(results)
+            errors = list(self.threads.map(self._picture, inputs.asked, results, pictures, errors))
+        rows = []
+        for asked, result, error in zip(inputs.asked, results, errors, strict=True):
+            if error is None:
+                rows.append(_row(asked, result))
+            else:
+                self.skip(asked.file, error)
+        self.journal.add(rows)
+        self.seen += len(results)
+        self.pace.advance(len(results))
+
+    def skip(self, file: str, error: str) -> None:
+        """Report a file that has no answer."""
+        self.skipped += 1
+        log.warning("skipped: %s", error)
+        with (self.output / SKIPPED).open("a", encoding="utf-8", errors="backslashreplace") as lines:
+            lines.write(json.dumps({"file": file, "error": error}, ensure_ascii=False) + "\n")
+
+    def answers(self, classes: tuple[str, ...], *, crops: bool) -> Answers:
+        """All answers in the output, for the formats."""
+        fields = columns(classes, crops=crops, frames=self.journal.has_frames)
+        return Answers(partial(read_rows, self.journal.path), classes, fields, self.source.relative)
+
+    def summary(self) -> str:
+        """What came of the images, in words."""
+        before = f", {self.before:,} before this call" if self.before else ""
+        skipped = f", {self.skipped:,} skipped (see {SKIPPED})" if self.skipped else ""
+        return f"{self.seen - self.skipped:,} of {self.seen:,} images{before}{skipped}"
+
+    def _picture(self, asked: Asked, result: Result, picture: Image.Image | None, error: str | None) -> str | None:
+        """Write the pictures of one answer; what is wrong with it."""
+        if error is None:
+            try:
+                load = partial(full_size, asked.file) if picture is None else lambda: picture
+                self.pictures.write(result, frame_name(self.source.relative(asked.file), asked.frame), load)
+            except DataError as late:
+                return str(late)
+        return error
+
+
+def _row(asked: Asked, result: Result) -> dict[str, Any]:
+    frame = {} if asked.frame is None else {"frame": asked.frame, "time": asked.time}
+    return {"file": asked.file, **frame, **result.row()}
+
+
+def _write_formats(answers: Answers, formats: Sequence[str], output: Path) -> list[str]:
+    """Make the other formats from the journal; the names of all that is written."""
+    written = [JOURNAL]
+    for name in dict.fromkeys(formats):
+        if name in WRITERS:
+            written += WRITERS[name](answers, output)
+    return written
+
+
+def _begin(output: Path, job: Job, settings: PredictSettings) -> None:
+    """Make the output this call's own, or go on in that of an earlier one.
+
+    Raises:
+        ConfigError: another run lives there, or one that would have given other answers.
+    """
+    with find_checkpoint(settings.checkpoint).open("rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    config = job.config | {DIGEST: digest}
+    if settings.resume and (output / CONFIG).is_file():
+        begun: Any = OmegaConf.to_container(OmegaConf.load(output / CONFIG))
+        if DIGEST not in begun:
+            raise ConfigError(f"output={output} holds another run, not one of predict; choose another directory")
+        for key in _DECIDES:
+            if begun.get(key) != config[key]:
+                was, now = (f"{key}={value}" for value in (begun.get(key), config[key]))
+                if key == DIGEST:
+                    was, now = "another checkpoint", f"checkpoint={settings.checkpoint}"
+                raise ConfigError(f"{now}: {output} was begun with {was}; go on with that, or choose another output")
+    else:
+        claim(output, config, job.overrides)
     if output.resolve() != job.run_dir.resolve():
         with suppress(OSError):
             job.run_dir.rmdir()  # Hydra has made it, and it stays empty
-    loader = DataLoader(
-        _Files(files, *localizer.image_size, localizer.resize),
-        batch_size=settings.batch_size,
-        num_workers=min(worker_count(settings.num_workers), len(files) // settings.batch_size),
-        collate_fn=_collate,
-    )
-    base = _base(Path(settings.source).expanduser(), files)
-    skipped: list[str] = []
-    with ExitStack() as stack:
-        lines = stack.enter_context(_writing(output / "predictions.jsonl"))
-        table = csv.DictWriter(
-            stack.enter_context(_writing(output / "predictions.csv")),
-            fieldnames=[
-                *FIELDS,
-                *(CROP if margin is not None else ()),
-                *(f"score_{name}" for name in localizer.classes),
-            ],
-        )
-        table.writeheader()
-        following = iter(files)
-        for batch, errors in _progress(loader):
-            results = localizer.results(batch, margin=margin)
-            for error, file, result in zip(errors, following, results):  # noqa: B905 - files go on after the batch
-                if error is not None:
-                    skipped.append(error)
-                    log.warning("skipped: %s", error)
-                    continue
-                row = {"file": str(file), **result.row()}
-                lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-                table.writerow(row)
-                if settings.annotate:
-                    _annotate(file, result, base, output / "annotated", settings.coverage)
-    log.info("predicted      %d of %d images%s", len(files) - len(skipped), len(files), _skipped(skipped))
-    log.info("written        %s: predictions.jsonl, predictions.csv%s", output, ", annotated/" * settings.annotate)
-    return JobResult(exit_code=1 if skipped else 0)
-
-
-def _writing(path: Path) -> TextIO:
-    """A new text file. Names that are not UTF-8 hold lone surrogates; escaped they are still right JSON."""
-    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-
-
-def _collate(items: Sequence[tuple[Input, str | None]]) -> _Inputs:
-    """In the worker process, because each tensor that is handed over costs an open file (of 1024, usually)."""
-    return _Inputs(stack([item for item, _ in items]), [error for _, error in items])
-
-
-def _base(source: Path, files: Sequence[Path]) -> Path:
-    """The folder below which annotated copies keep their places: the source, or what all files have in common."""
-    return source if source.is_dir() else Path(os.path.commonpath([file.parent for file in files]))
-
-
-def _annotate(file: Path, result: Result, base: Path, folder: Path, coverage: float | None) -> None:
-    """Write a copy of the image with the answer drawn on it, under its path relative to `base`."""
-    name = file.relative_to(base)
-    prediction = Prediction(
-        result.box_fractions if result.present else None,
-        result.verdict,
-        result.p_c,
-        crop=_fractions(result.crop, result) if result.present and result.crop else None,
-        coverage=coverage,
-    )
-    picture = annotate(load_image(file).image, prediction=prediction)
-    target = folder / name.with_name(f"{name.name}.jpg" if file.suffix.lower() not in (".jpg", ".jpeg") else name.name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(target, quality=92)
-
-
-def _fractions(crop: Crop, result: Result) -> Box:
-    """The crop in fractions of the image."""
-    return Box(crop.xmin / result.width, crop.ymin / result.height, crop.xmax / result.width, crop.ymax / result.height)
-
-
-def _progress(loader: DataLoader[Any]) -> Iterator[_Inputs]:
-    hidden = not sys.stderr.isatty()
-    yield from track(loader, description="predict", console=Console(stderr=True), disable=hidden, transient=True)
-
-
-def _skipped(errors: Sequence[str]) -> str:
-    return f", {len(errors)} skipped (see above)" if errors else ""

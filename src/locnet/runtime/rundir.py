@@ -54,7 +54,8 @@ def claim(run_dir: Path, config: Mapping[str, Any], overrides: Sequence[str], *,
     try:
         _create(path, text)
     except FileExistsError:
-        resumable = f", or go on with that one: resume={run_dir}" if "resume" in config else ""
+        how = "true" if isinstance(config.get("resume"), bool) else run_dir
+        resumable = f", or go on with that one: resume={how}" if "resume" in config else ""
         raise ConfigError(f"{run_dir} holds another run; choose another directory{resumable}") from None
     (run_dir / OVERRIDES).write_text(OmegaConf.to_yaml(OmegaConf.create(list(overrides))), encoding="utf-8")
 

@@ -78,19 +78,30 @@ class EvaluateSettings(Settings):
     allow_targets: list[str]
 
 
+PredictFormat = Literal["jsonl", "csv", "parquet", "coco", "yolo", "voc"]  # jsonl, and what locnet.writers has
+
+
 class PredictSettings(Settings):
     """`python -m locnet.predict`."""
 
     checkpoint: str
     source: str
     output: str | None
+    format: PredictFormat | list[PredictFormat]
+    resume: bool
     annotate: bool
+    crops: bool
     threshold: Share | None
     coverage: Annotated[float, Field(gt=0, lt=1)] | None
     batch_size: Positive
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
     paths: PathsSettings
+
+    @property
+    def formats(self) -> list[str]:
+        """The formats, also where one is named without brackets."""
+        return [self.format] if isinstance(self.format, str) else list(self.format)
 
 
 class DoctorSettings(Settings):

@@ -32,10 +32,17 @@ def is_url(root: str) -> bool:
 
 @dataclass
 class Remote:
-    """Files behind a URL, read in blocks, each of them tried several times."""
+    """Files behind a URL, read in blocks, each of them tried several times.
+
+    Attributes:
+        url: of the folder.
+        retries: further tries of a request that fails.
+        key: of the configuration that named the URL, for messages.
+    """
 
     url: str
     retries: int
+    key: str = "data.root"
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """Some bytes of a file, or all of it.
@@ -50,7 +57,7 @@ class Remote:
                 system, path = fsspec.core.url_to_fs(where, skip_instance_cache=attempt > 0)
                 content: bytes = system.cat_file(path, start=start, end=end)
             except ImportError as error:
-                raise ImageError(f"data.root={self.url}: {error} (for s3:// pip install 'locnet[s3]')") from error
+                raise ImageError(f"{self.key}={self.url}: {error} (for s3:// pip install 'locnet[s3]')") from error
             except FileNotFoundError as error:
                 raise ImageError(f"{where}: there is no such file") from error
             except PermissionError as error:
@@ -64,7 +71,8 @@ class Remote:
             if attempt < self.retries:
                 time.sleep(min(0.25 * 2**attempt, _LONGEST_WAIT))
         tries = f"{self.retries + 1} tries" if self.retries else "1 try"
-        raise ImageError(f"{where}: cannot be read after {tries} ({reason}); check the network, or raise data.retries")
+        more = ", or raise data.retries" if self.key == "data.root" else ""
+        raise ImageError(f"{where}: cannot be read after {tries} ({reason}); check the network{more}")
 
 
 def _one_line(error: Exception) -> str:
