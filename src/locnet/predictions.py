@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,19 @@ class Predictions:
         union = areas[0] + areas[1] - intersection
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(union == 0, 0.0, intersection / union)
+
+    def take(self, rows: NDArray[np.int64]) -> Predictions:
+        """These rows, in this order."""
+        return replace(
+            self,
+            files=[self.files[row] for row in rows],
+            sizes=self.sizes[rows],
+            labels=self.labels[rows],
+            boxes=self.boxes[rows],
+            p_c=self.p_c[rows],
+            class_scores=self.class_scores[rows],
+            predicted_boxes=self.predicted_boxes[rows],
+        )
 
     def name(self, label: int) -> str:
         """Class name of a label; `background` for -1."""

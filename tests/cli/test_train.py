@@ -25,6 +25,9 @@ from locnet.runtime.calibrate import calibrate
 from locnet.runtime.checkpoints import load_module
 from locnet.runtime.collect import Collector
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "loggers"))
+from wandb_file import read_table, read_wandb
+
 # a whole run in a few seconds
 TINY = [
     "data.size=64",
@@ -43,6 +46,7 @@ TINY = [
 
 def command(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "LOCNET_CACHE": str(cwd / "cache"), "WANDB_MODE": "offline", **environment}
+    env.setdefault("WANDB_DATA_DIR", str(cwd / "wandb_data"))
     return subprocess.run(
         [sys.executable, "-m", "locnet.train", *arguments],
         cwd=cwd,
@@ -58,7 +62,7 @@ def command(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """One run with everything at its default but the size."""
     cwd = tmp_path_factory.mktemp("elsewhere")
-    done = command(*TINY, "hydra.run.dir=first", cwd=cwd)
+    done = command(*TINY, "trainer.enable_progress_bar=true", "hydra.run.dir=first", cwd=cwd)
     assert done.returncode == 0, done.stderr
     return cwd, done
 
@@ -81,6 +85,7 @@ def test_a_run_directory_holds_what_it_should(finished: tuple[Path, subprocess.C
         "predictions.parquet",
         "train.log",
         "wandb_id.txt",
+        "wandb_sent.json",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "checkpoints/previous.ckpt",
@@ -92,6 +97,50 @@ def test_a_run_directory_holds_what_it_should(finished: tuple[Path, subprocess.C
     assert "data.train=24" in list(OmegaConf.load(run / "overrides.yaml"))
     assert [row["epoch"] for row in read_history(run / "history.jsonl")] == [0, 1]
     assert list((run / "wandb").glob("offline-run-*/run-*.wandb"))
+
+
+def test_the_dashboard_has_everything(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The offline run of a real training, read back."""
+    run_dir = finished[0] / "first"
+    told = read_wandb(next((run_dir / "wandb").glob("offline-run-*")))
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert (told.job_type, told.exit_code, told.alerts) == ("train", 0, [])
+    assert told.name.startswith("data.size=64")
+    assert told.config["data"]["train"] == 24
+    assert told.config["dataset"]["fingerprint"] == metrics["data/fingerprint"]
+    assert told.config["provenance"]["config/hash"] == metrics["config/hash"]
+    for name in ("test/iou", "test/accuracy", "baseline/mean_box/iou", "test/objectness_ece", "best/epoch"):
+        assert told.summary[name] == pytest.approx(metrics[name], abs=1e-6)
+    pictures = {"val/panel": 12, "test/worst": 13, "test/random": 13}
+    for name, count in pictures.items():
+        assert len(told.column(f"{name}.captions")[-1]) == count
+        assert all((told.folder / "files" / path).is_file() for path in told.column(f"{name}.filenames")[-1])
+
+    data, model, *tables = told.artifacts
+    files = {file.path: Path(file.local_path) for one in tables for file in one.manifest.contents}
+    table = read_table(files["test/predictions.table.json"])
+    written = pq.read_table(run_dir / "predictions.parquet").to_pydict()
+    assert sorted(table["file"]) == sorted(written["file"])
+    place = table["file"].index(written["file"][0])
+    for column in ("class", "verdict", "p_c", "iou", "xmin", "predicted_ymax"):
+        assert table[column][place] == pytest.approx(written[column][0])
+    assert all(cell["_type"] == "image-file" and cell["path"] in files for cell in table["image"])
+    assert {layer for cell in table["image"] for layer in cell["boxes"]} == {"truth", "prediction"}
+    confusion = told.table("test/confusion_table")
+    assert sum(confusion["nPredictions"]) == 13
+    assert "background" in confusion["Actual"]
+    for name in ("precision_recall", "reliability", "success", "iou_histogram"):
+        assert len(told.table(f"test/{name}_table")) >= 2
+
+    assert (data.type, data.use_after_commit) == ("dataset", True)
+    assert data.name == f"data-{metrics['data/fingerprint']}"
+    assert (model.type, model.name, list(model.aliases)) == ("model", f"model-{told.id}", ["best", "latest"])
+    assert json.loads(model.metadata)["test/iou"] == metrics["test/iou"]
+    [file] = model.manifest.contents
+    assert file.path == "best.ckpt"
+    kept, whole = load_module(Path(file.local_path)), load_module(run_dir / "checkpoints" / "best.ckpt")
+    assert all(torch.equal(value, whole.state_dict()[name]) for name, value in kept.state_dict().items())
+    assert file.size < 0.5 * (run_dir / "checkpoints" / "best.ckpt").stat().st_size
 
 
 def test_metrics_and_predictions_agree(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -123,6 +172,9 @@ def test_what_a_user_reads(finished: tuple[Path, subprocess.CompletedProcess[str
     assert "wandb sync" in lines[-1]
     assert "wandb leet" in lines[-1]
     assert "24 images" in done.stderr
+    assert re.search(r"epoch 1/2 +loss [\d.]+, IoU [\d.]+, \d+ images/s, data wait \d+ %, ETA \d+:\d\d\n", done.stderr)
+    assert re.search(r"epoch 2/2 .*, ETA 0:00\n", done.stderr)
+    assert "\x1b" not in done.stderr + done.stdout  # not a terminal: no bar, no colour
     assert "Warning" not in done.stderr
 
 
@@ -157,7 +209,7 @@ def test_what_val_taught_is_kept_and_reported(finished: tuple[Path, subprocess.C
 def test_a_second_run_does_not_overwrite_the_first(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     cwd, _ = finished
     before = (cwd / "first" / "metrics.json").read_bytes()
-    done = command(*TINY, "hydra.run.dir=first", cwd=cwd)
+    done = command(*TINY, "trainer.enable_progress_bar=true", "hydra.run.dir=first", cwd=cwd)
     assert done.returncode == 2
     assert re.fullmatch(r"error: .*first holds another run; choose another directory, .* resume=.*first\n", done.stderr)
     assert (cwd / "first" / "metrics.json").read_bytes() == before

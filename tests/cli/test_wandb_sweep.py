@@ -43,7 +43,7 @@ def test_what_it_optimises_is_what_a_run_tells_the_server() -> None:
 def test_the_agents_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent's own code makes the command from the file and starts it."""
     agent_module: Any = importlib.import_module("wandb.wandb_agent")
-    sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "loggers"))
     try:
         read_wandb = importlib.import_module("wandb_file").read_wandb
     finally:

@@ -29,7 +29,12 @@ from locnet.module import LocalizerModule
 
 CONF = config_dir()
 SKIPPED = {"hydra", "paths", "local"}  # composed by every other case
-FRAGMENTS = {"callbacks/checkpoint", "callbacks/panel", "callbacks/progress"}  # parts of callbacks/default
+FRAGMENTS = {
+    "callbacks/checkpoint",
+    "callbacks/panel",
+    "callbacks/progress",
+    "callbacks/alarm",
+}  # parts of callbacks/default
 OPTIONS = sorted(
     f"{file.parent.name}/{file.stem}"
     for file in CONF.glob("*/*.yaml")
@@ -128,6 +133,21 @@ def test_options_of_a_search_pass_its_schema() -> None:
             assert whole.hydra.mode.name == "MULTIRUN"
             for key in settings.space:
                 assert OmegaConf.select(whole, key) is not None, key
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen"),
+    [
+        ([], ["wandb"]),
+        (["logger=csv"], ["csv"]),
+        (["logger=[wandb,csv]"], ["csv", "wandb"]),
+        (["+logger=tensorboard"], ["tensorboard", "wandb"]),
+        (["logger=[csv,mlflow,tensorboard]", "logger.mlflow.experiment=mine"], ["csv", "mlflow", "tensorboard"]),
+        (["logger=none"], []),
+    ],
+)
+def test_any_combination_of_loggers(typed: list[str], chosen: list[str]) -> None:
+    assert sorted(settings_of(*typed).logger) == chosen
 
 
 def test_no_augmentation_changes_nothing() -> None:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import torch
 
+from locnet.errors import ConfigError
 from locnet.runtime.precision import best_precision
+from locnet.runtime.trainer import build_trainer
 
 
 @pytest.mark.parametrize(("has", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
@@ -31,3 +33,8 @@ def test_auto_follows_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("accelerator", ["mps", "tpu", {"_target_": "x"}])
 def test_others_stay_in_float32(accelerator: Any) -> None:
     assert best_precision(accelerator) == "32-true"
+
+
+def test_a_precision_that_is_none_is_told_all_that_are() -> None:
+    with pytest.raises(ConfigError, match=r"trainer.precision must be auto, .*bf16-mixed.*, got fp16"):
+        build_trainer({"_target_": "pytorch_lightning.Trainer", "precision": "fp16"}, allow_targets=())

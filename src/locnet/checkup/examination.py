@@ -34,7 +34,7 @@ def examine(job: Job) -> JobResult:
     if settings.checkpoint is not None:
         from locnet.runtime.checkpoints import find_checkpoint, read_checkpoint
 
-        checkpoint = find_checkpoint(settings.checkpoint)
+        checkpoint = find_checkpoint(settings.checkpoint, cache=settings.paths.cache)
         trained = tuple(read_checkpoint(checkpoint)["hyper_parameters"]["classes"])
     labels = read_labels(settings.data)
     workers = len(cores()) if settings.num_workers == "auto" else settings.num_workers

@@ -17,6 +17,7 @@ from locnet.data.cache import CachedImages, cached, keep_for
 from locnet.data.dataset import LabelledImages, Sample
 from locnet.data.images import load_image
 from locnet.data.labels.assemble import Reading
+from locnet.data.loader import TimedLoader
 from locnet.data.pixels import as_image
 from locnet.data.reading import read_data
 from locnet.data.records import SPLITS, Records
@@ -240,7 +241,7 @@ class LabelledImagesModule(pl.LightningDataModule):
     def _loader(self, dataset: LabelledImages, sampler: Any, *, drop_last: bool = False) -> DataLoader[Sample]:
         local = getattr(self.trainer, "num_devices", 1) if self.trainer else 1
         workers = worker_count(self.data.num_workers, local)
-        return DataLoader(
+        return TimedLoader(
             dataset,
             batch_size=self.data.batch_size,
             sampler=sampler,

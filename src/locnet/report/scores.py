@@ -5,8 +5,6 @@ Every function is pure. A score without a defined value (no object image, no box
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,7 +70,7 @@ def scores_per_class(p: Predictions) -> dict[str, dict[str, float]]:
     """
     result = {}
     for label in (*range(len(p.classes)), BACKGROUND):
-        own = scores(_take(p, p.labels == label))
+        own = scores(p.take(np.flatnonzero(p.labels == label)))
         own.pop("objectness_ap", None)  # 1 by definition where every image has an object
         result[p.name(label)] = {"images": float((p.labels == label).sum()), **own}
     return result
@@ -146,16 +144,3 @@ def _box_scores(ious: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str
 
 def _share(true: NDArray[np.bool_]) -> float:
     return float(np.mean(true))
-
-
-def _take(p: Predictions, rows: NDArray[np.bool_]) -> Predictions:
-    return dataclasses.replace(
-        p,
-        files=[file for file, keep in zip(p.files, rows, strict=True) if keep],
-        sizes=p.sizes[rows],
-        labels=p.labels[rows],
-        boxes=p.boxes[rows],
-        p_c=p.p_c[rows],
-        class_scores=p.class_scores[rows],
-        predicted_boxes=p.predicted_boxes[rows],
-    )

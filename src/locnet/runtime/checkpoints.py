@@ -16,7 +16,8 @@ from locnet.config.schema import ModelSettings
 from locnet.data.resize import ResizeMode
 from locnet.errors import CheckpointError
 from locnet.models.network import Network
-from locnet.runtime.storage import BEST, is_damaged
+from locnet.runtime.artifacts import fetch, is_artifact
+from locnet.runtime.storage import BEST, is_damaged, write_checkpoint
 
 if TYPE_CHECKING:  # Lightning is for those who train
     from locnet.module import LocalizerModule
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # Lightning is for those who train
 M = TypeVar("M", bound=nn.Module)
 
 _NEEDED = {"classes", "model", "version"}
+_FOR_ANSWERS = ("state_dict", "hyper_parameters", "epoch", "global_step", "pytorch-lightning_version")
 
 
 class Trained(NamedTuple):
@@ -42,12 +44,19 @@ class Trained(NamedTuple):
     hparams: dict[str, Any]
 
 
-def find_checkpoint(place: str, name: str = BEST) -> Path:
-    """The checkpoint file that a user means by a file, or by a run directory.
+def find_checkpoint(place: str, name: str = BEST, *, cache: str | Path = "") -> Path:
+    """The checkpoint file that a user means by a file, by a run directory, or by an artifact at wandb.
+
+    Args:
+        place: as typed.
+        name: of the file in a run directory.
+        cache: folder for artifacts.
 
     Raises:
         CheckpointError: there is none.
     """
+    if is_artifact(place):
+        return fetch(place, Path(cache).expanduser().absolute() / "artifacts", name)
     path = Path(place).expanduser()
     if path.is_file():
         return path
@@ -139,6 +148,21 @@ def _filled(path: Path, content: Mapping[str, Any], build: Callable[..., M], sta
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights do not fit the network that it describes") from error
     return built.eval()
+
+
+def step_of(path: Path) -> int:
+    """After how many optimizer steps a checkpoint was written, without reading its tensors."""
+    return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"])
+
+
+def for_answers_only(checkpoint: Path, copy: Path) -> None:
+    """Write what `load_module` and `init_from` need: no optimizer, no weights beside the averaged ones.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or the copy cannot be written.
+    """
+    content = read_checkpoint(checkpoint)
+    write_checkpoint({name: content[name] for name in _FOR_ANSWERS if name in content}, copy)
 
 
 def init_from(module: LocalizerModule, path: Path) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from locnet.callbacks.progress import Progress
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
 from locnet.config.defaults import data_settings
@@ -26,6 +27,7 @@ from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
 from locnet.runtime.storage import BEST
+from locnet.runtime.summary import say_written
 from locnet.runtime.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ def evaluate(job: Job) -> JobResult:
         LocnetError: the checkpoint, the configuration or the data cannot be used.
     """
     settings = check(job.config, EvaluateSettings)
-    path = find_checkpoint(settings.checkpoint)
+    path = find_checkpoint(settings.checkpoint, cache=settings.paths.cache)
     module = load_module(path)
     data = LabelledImagesModule(
         settings.data or _trained_on(module),
@@ -56,7 +58,7 @@ def evaluate(job: Job) -> JobResult:
         trainer = build_trainer(
             settings.trainer,
             allow_targets=settings.allow_targets,
-            callbacks=[collector],
+            callbacks=[collector, *([Progress()] if settings.trainer.get("enable_progress_bar", True) else [])],
             logger=False,
             enable_checkpointing=False,
             default_root_dir=str(job.run_dir),
@@ -85,7 +87,7 @@ def evaluate(job: Job) -> JobResult:
             raw=raw,
             extra={"checkpoint": str(path), **provenance(job.config)},
         )
-        log.info("written        %s: %s", job.run_dir, ", ".join(str(f.relative_to(job.run_dir)) for f in files))
+        say_written(job.run_dir, files)
     return JobResult(value=named.get(f"{settings.split}/iou"), exit_code=int(data.reading.bad > 0))
 
 

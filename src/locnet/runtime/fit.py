@@ -16,7 +16,9 @@ from pytorch_lightning.loggers import Logger
 from locnet.callbacks.checkpoint import Checkpoints
 from locnet.callbacks.ema import Ema
 from locnet.callbacks.history import History, read_history, total_seconds
+from locnet.callbacks.panel import dashboards_of
 from locnet.callbacks.seeds import StepSeeds
+from locnet.callbacks.throughput import Throughput
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
 from locnet.config.instantiate import build
@@ -24,6 +26,7 @@ from locnet.config.schema import ModelSettings, TrainSettings
 from locnet.data.augment.settings import build_augment
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.workers import worker_count
+from locnet.loggers.base import RunContext
 from locnet.models.backbone import check_name, image_size
 from locnet.models.memory import prefers_channels_last
 from locnet.module import LocalizerModule
@@ -31,7 +34,7 @@ from locnet.optim import check_optimizer
 from locnet.runtime import loggers as run_loggers
 from locnet.runtime import ranks
 from locnet.runtime.calibrate import calibrate
-from locnet.runtime.checkpoints import find_checkpoint, init_from, load_module
+from locnet.runtime.checkpoints import find_checkpoint, init_from, load_module, step_of
 from locnet.runtime.collect import Collector
 from locnet.runtime.labels import refuse_without_boxes, say_labels
 from locnet.runtime.processes import say_processes, scaled_lr
@@ -40,6 +43,7 @@ from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
 from locnet.runtime.resume import continued, newest_checkpoint
 from locnet.runtime.rundir import claim, is_main_process, log_to, record
+from locnet.runtime.summary import say_written
 from locnet.runtime.trainer import build_trainer
 from locnet.runtime.unused import freeze_unused
 from locnet.search.pruning import Pruning
@@ -62,7 +66,7 @@ def fit(job: Job) -> JobResult:
         # all that a typing mistake can spoil is built or checked before any data is opened
         check_name(settings.backbone.name)
         check_optimizer(settings.optimizer.name)
-        start = find_checkpoint(settings.init_from) if settings.init_from else None
+        start = find_checkpoint(settings.init_from, cache=settings.paths.cache) if settings.init_from else None
         pl.seed_everything(settings.seed, workers=True, verbose=False)
         data = _data(settings)
         trainer = _trainer(settings, job)
@@ -107,21 +111,26 @@ def _fit_and_test(
     resume: Path | None,
 ) -> float | None:
     """Fit with the loggers open, and close them whatever happens; returns the best monitored value."""
-    context = {
-        "run_dir": job.run_dir,
-        "name": settings.name or _run_name(job),
-        "tags": settings.tags,
-        "config": job.config,
-        "monitor": settings.monitor,
-        "sweep": job.sweep_dir.name if job.sweep_dir else None,
-    }
-    failed, value = True, None
     made_from = provenance(job.config)  # the code may change while it runs
+    data_set = run_loggers.data_set(data.records, settings.data.name)
+    context = RunContext(
+        run_dir=job.run_dir,
+        name=settings.name or run_loggers.run_name(job),
+        tags=settings.tags,
+        config={**job.config, "dataset": dict(data_set.about), "provenance": made_from},
+        monitor=settings.monitor,
+        mode=settings.monitor_mode,
+        sweep=job.sweep_dir.name if job.sweep_dir else None,
+        resumed=None if resume is None else step_of(resume),
+    )
+    failed, value = True, None
     loggers: list[Logger] = []
     try:
         if not is_trial(trainer):
-            loggers += [make(**context) for make in makers]
+            loggers += [run_loggers.open_logger(make, context) for make in makers]
         trainer.loggers = loggers
+        for dashboard in dashboards_of(trainer):
+            dashboard.use_data(data_set)
         _enter(trainer, job.run_dir)
         started = time.perf_counter()
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
@@ -200,22 +209,6 @@ def _from_anywhere(root: str) -> str:
     return root if "://" in root else str(Path(root).expanduser().absolute())
 
 
-def _run_name(job: Job) -> str:
-    """What differs from the defaults, or from the other jobs of a multirun, as the dashboard shows it."""
-    boring = (
-        "data.root=",
-        "paths.",
-        "hydra.",
-        "sweep=",
-        "logger",
-        "backbone.checkpoint=",
-        "tags=",
-        "trainer.accelerator=",
-    )
-    parts = [text.lstrip("+") for text in job.swept or job.overrides if not text.lstrip("+").startswith(boring)]
-    return " ".join(parts)[:120] or "default"
-
-
 def _trainer(settings: TrainSettings, job: Job) -> pl.Trainer:
     """The Trainer, its loggers still to come: they open files, and start a run in the dashboard."""
     callbacks = [
@@ -227,7 +220,7 @@ def _trainer(settings: TrainSettings, job: Job) -> pl.Trainer:
         callbacks.append(Ema(settings.ema.decay))
     if job.trial is not None:
         callbacks.append(Pruning(job.trial, settings.monitor))
-    callbacks += [StepSeeds(settings.seed), History(job.run_dir / "history.jsonl"), Collector()]
+    callbacks += [StepSeeds(settings.seed), History(job.run_dir / "history.jsonl"), Throughput(), Collector()]
     return build_trainer(
         settings.trainer,
         allow_targets=settings.allow_targets,
@@ -313,9 +306,13 @@ def _test(
             "seconds/training_epochs": round(total_seconds(history), 2),
         },
     )
-    log.info("best epoch     %s of %s", row.get("epoch"), trainer.current_epoch)
-    log.info("written        %s", job.run_dir)
-    log.info("               %s", ", ".join(str(f.relative_to(job.run_dir)) for f in files))
+    run_loggers.show_test(trainer, job.run_dir, predictions, data, Path(best) if best else None)
+    if row:
+        log.info(
+            "best epoch     %d of %d (%d in history.jsonl, which counts from 0)",
+            *(row["epoch"] + 1, trainer.current_epoch, row["epoch"]),
+        )
+    say_written(job.run_dir, [*files, *(job.run_dir / "checkpoints").glob("*.ckpt")])
     if best:
         log.info(
             "next           python -m locnet.predict checkpoint=%s source=IMAGE_OR_FOLDER annotate=true", job.run_dir

@@ -1,149 +1,126 @@
-"""The loggers that a configuration can name; history.jsonl is written whatever is chosen."""
+"""The loggers of a run: opened together, shown what came of it, and closed whatever happens."""
 
 from __future__ import annotations
 
+import inspect
+import json
 import logging
-import os
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
 
+from locnet.callbacks.panel import Panel, dashboards_of
+from locnet.config.app import Job
 from locnet.config.messages import one_line
-from locnet.errors import ConfigError
-from locnet.runtime.rundir import is_main_process
+from locnet.data.datamodule import LabelledImagesModule
+from locnet.data.records import SPLITS, Records
+from locnet.loggers.base import Dashboard, RunContext
+from locnet.loggers.content import DataSet
+from locnet.loggers.results import show_results
+from locnet.predictions import Predictions
 
 log = logging.getLogger(__name__)
 
-WANDB_ID = "wandb_id.txt"
-_HIGH_IS_BEST = (
-    *("accuracy", "class_accuracy", "objectness_ap"),
-    *("iou", "gt_known_loc", "top1_loc", "max_box_acc_v2"),
+_BORING = (
+    *("data.root=", "paths.", "hydra.", "sweep=", "logger", "backbone.checkpoint=", "tags=", "name="),
+    *("trainer.accelerator=", "trainer.enable_progress_bar=", "data.num_workers="),
 )
+"""Beginnings of settings that do not tell one run from another."""
 
 
-def wandb_logger(
-    *,
-    run_dir: Path,
-    name: str | None,
-    tags: list[str],
-    config: dict[str, Any],
-    monitor: str,
-    project: str = "locnet",
-    mode: Literal["auto", "online", "offline", "disabled"] = "auto",
-    entity: str | None = None,
-    group: str | None = None,
-    job_type: str | None = None,
-    notes: str | None = None,
-    sweep: str | None = None,
-) -> Logger:
-    """A wandb run in the run directory, under one id from the first step on, so that a resumed run goes on with it.
+def run_name(job: Job) -> str:
+    """What differs from the defaults, or from the other jobs of a multirun, as the dashboard shows it."""
+    parts = [text.lstrip("+") for text in job.swept or job.overrides if not text.lstrip("+").startswith(_BORING)]
+    return " ".join(parts)[:120] or "default"
+
+
+def open_logger(maker: Callable[..., Logger], run: RunContext) -> Logger:
+    """Start a logger: ours are told about the run, others take what their node says."""
+    wanted = inspect.signature(maker).parameters
+    return maker(run=run) if "run" in wanted else maker()
+
+
+def data_set(records: Records, name: str) -> DataSet:
+    """What a dashboard is told about the data; `name` is the format."""
+    counts = records.counts()
+    about = {
+        "fingerprint": records.fingerprint(),
+        "format": name,
+        "root": str(records.root),
+        "classes": list(records.classes),
+        "images": {split: sum(counts[split].values()) for split in SPLITS},
+        "objects": counts,
+    }
+    return DataSet(records.fingerprint(), about)
+
+
+def show_test(
+    trainer: pl.Trainer, run_dir: Path, predictions: Predictions, data: LabelledImagesModule, best: Path | None
+) -> None:
+    """Show the test split and keep the best checkpoint. A dashboard that fails costs a warning, not the run.
 
     Args:
-        run_dir: of this run; holds the folder `wandb/`.
-        name: shown in the dashboard.
-        tags: shown in the dashboard.
-        config: the resolved configuration, kept nested.
-        monitor: summarised by its best value, like all validation metrics.
-        project: of the dashboard.
-        mode: `auto` is online where the user is logged in, otherwise offline.
-        entity: user or team; None is the user's default.
-        group: groups runs in the dashboard; None is the multirun that the run belongs to.
-        job_type: likewise.
-        notes: free text.
-        sweep: name of the multirun that the run is a job of.
+        trainer: whose loggers are open.
+        run_dir: holds metrics.json.
+        predictions: of the test split.
+        data: that they are of.
+        best: the checkpoint that gave them.
     """
-    # the import takes seconds; other loggers must not pay for it
-    import wandb
-
-    if not is_main_process():
-        return WandbLogger(offline=True)  # Lightning makes it a dummy on other ranks: no run is started
-    chosen = os.environ.get("WANDB_MODE") or (mode if mode != "auto" else _auto_mode())
-    id_file = run_dir / WANDB_ID
-    run_id = id_file.read_text().strip() if id_file.is_file() else None
-    run = wandb.init(
-        project=project,
-        entity=entity,
-        group=group or sweep,
-        job_type=job_type,
-        notes=notes,
-        name=name,
-        tags=tags,
-        config=config,
-        dir=run_dir,
-        id=run_id,
-        resume="allow" if run_id else None,
-        mode=cast(Any, chosen),  # wandb says which modes it takes
-        reinit="create_new",  # jobs of a multirun share a process: each gets its own run
-        settings=wandb.Settings(silent=True, console="off"),
-    )
-    id_file.write_text(run.id)
-    run.define_metric("trainer/global_step")
-    for metric in ("train/*", "val/*", "test/*"):
-        run.define_metric(metric, step_metric="trainer/global_step")
-    # one by one: a summary of val/* would also replace the file names and captions of val/panel by "maxima"
-    for best in _HIGH_IS_BEST:
-        run.define_metric(f"val/{best}", step_metric="trainer/global_step", summary="max")
-    run.define_metric("val/loss", step_metric="trainer/global_step", summary="min")
-    return WandbLogger(experiment=run)
-
-
-def csv_logger(*, run_dir: Path, **_: Any) -> Logger:
-    """Lightning's CSV file in the run directory (a resumed run rewrites it; history.jsonl keeps everything)."""
-    return CSVLogger(save_dir=run_dir, name="csv", version="")
-
-
-def tensorboard_logger(*, run_dir: Path, **_: Any) -> Logger:
-    """TensorBoard event files in the run directory.
-
-    Raises:
-        ConfigError: the package is not installed.
-    """
+    metrics: dict[str, Any] = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
+    step = max(trainer.global_step, 1)
+    panel = next((c for c in trainer.callbacks if isinstance(c, Panel)), None)  # type: ignore[attr-defined]
     try:
-        return TensorBoardLogger(save_dir=run_dir, name="tensorboard", version="")
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"logger=tensorboard needs a package: pip install 'locnet[tensorboard]' ({error})") from error
+        dashboards = dashboards_of(trainer)
+        for dashboard in dashboards:
+            dashboard.summarise(_last_numbers(metrics, known=trainer.logged_metrics))
+        if best is not None:
+            about = _about_checkpoint(metrics, predictions)
+            for dashboard in dashboards:
+                dashboard.keep_checkpoint(best, about)
+        shown = [one for one in dashboards if _shows_anything(one)]
+        if panel is not None:
+            show_results(shown, predictions, data.records, data.picture, split="test", step=step, limits=panel.limits)
+    except Exception as error:  # of other people's servers, formats and disks
+        log.warning("the results are not in the dashboard: %s: %s", type(error).__name__, one_line(str(error)))
 
 
-def finish(loggers: list[Logger], *, failed: bool, score: float | None = None) -> list[str]:
+def finish(loggers: Iterable[Logger], *, failed: bool, score: float | None = None) -> list[str]:
     """Close all loggers, also after an error, so that no run leaks into the next job of a multirun.
 
     Args:
         loggers: of the run.
         failed: how the run ended.
-        score: the best value of the monitored metric, under the name `score`: what a wandb sweep optimises. Its
-            agents know no maxima of metrics (wandb #3468).
+        score: the best value of the monitored metric: what a search optimises.
 
     Returns:
-        What to tell the user: how to look at an offline wandb run.
+        What to tell the user: where to look.
     """
-    lines: list[str] = []
-    for logger in loggers:
-        logger.finalize("failed" if failed else "success")
-        if isinstance(logger, WandbLogger) and is_main_process():
-            run = logger.experiment
-            folder = Path(run.dir).parent if run.dir else None
-            offline = bool(run.offline)
-            if score is not None:
-                run.log({"score": score})
-            run.finish(exit_code=int(failed))
-            if offline and folder is not None:
-                lines.append(
-                    f"wandb was offline: `wandb sync {folder}` uploads the run, "
-                    f"`wandb leet {folder}` (beta) shows it here"
-                )
-            elif run.url:
-                lines.append(f"wandb: {run.url}")
-    return lines
+    return [line for logger in loggers for line in _close(logger, failed, score)]
 
 
-def _auto_mode() -> Literal["online", "offline"]:
-    """Online where the user is logged in and the server agrees; asks nobody."""
-    import wandb
-
+def _close(logger: Logger, failed: bool, score: float | None) -> list[str]:
     try:
-        # looks for a key in the environment, in netrc and in wandb's settings, and tries it out
-        return "online" if wandb.login(prompt=False, verify=True) else "offline"
-    except wandb.Error as error:
-        log.warning("wandb: offline, because the login cannot be verified: %s", one_line(str(error)))
-        return "offline"
+        logger.finalize("failed" if failed else "success")
+        return logger.close(failed=failed, score=score) if isinstance(logger, Dashboard) else []
+    except Exception as error:  # the others must be closed too
+        log.warning("%s: %s: %s", type(logger).__name__, type(error).__name__, one_line(str(error)))
+        return []
+
+
+def _last_numbers(metrics: Mapping[str, Any], known: Container[str]) -> dict[str, float]:
+    """What only metrics.json knows: the baselines, how far scores can be trusted, the best epoch."""
+    wanted = ("baseline/", "best/", "threshold", "test/")
+    numbers = {name: value for name, value in metrics.items() if name.startswith(wanted) and name not in known}
+    return {name: float(value) for name, value in numbers.items() if isinstance(value, (int, float))}
+
+
+def _about_checkpoint(metrics: Mapping[str, Any], p: Predictions) -> dict[str, Any]:
+    wanted = ("val/", "test/", "best/", "data/", "config/", "git/", "version/locnet", "threshold")
+    return {"classes": list(p.classes)} | {name: v for name, v in metrics.items() if name.startswith(wanted)}
+
+
+def _shows_anything(dashboard: Dashboard) -> bool:
+    return type(dashboard).show_chart is not Dashboard.show_chart

@@ -49,7 +49,8 @@ def predict(job: Job) -> JobResult:
     settings = check(job.config, PredictSettings)
     if settings.resume and settings.output is None:
         raise ConfigError("resume=true goes on in the output of an earlier call; name it: output=DIR")
-    localizer = Localizer.load(settings.checkpoint, device=settings.device, threshold=settings.threshold)
+    checkpoint = find_checkpoint(settings.checkpoint, cache=settings.paths.cache)
+    localizer = Localizer.load(checkpoint, device=settings.device, threshold=settings.threshold)
     if settings.crops and not localizer.has_box:
         raise ConfigError("crops=true needs boxes, and this system gives none; set crops=false")
     margin = localizer.margin(settings.coverage) if settings.coverage is not None else None
@@ -172,7 +173,7 @@ def _begin(output: Path, job: Job, settings: PredictSettings) -> None:
     Raises:
         ConfigError: another run lives there, or one that would have given other answers.
     """
-    with find_checkpoint(settings.checkpoint).open("rb") as file:
+    with find_checkpoint(settings.checkpoint, cache=settings.paths.cache).open("rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     config = job.config | {DIGEST: digest}
     if settings.resume and (output / CONFIG).is_file():

@@ -16,12 +16,18 @@ from wandb.errors import AuthenticationError
 from wandb_file import WandbRun, read_wandb
 
 from locnet.callbacks.panel import Panel
+from locnet.callbacks.throughput import Throughput
 from locnet.config.defaults import data_settings
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.errors import ConfigError
+from locnet.loggers import tensorboard, wandb
+from locnet.loggers.base import RunContext
+from locnet.loggers.csv import csv_logger
+from locnet.loggers.mlflow import mlflow_logger
+from locnet.loggers.tensorboard import tensorboard_logger
+from locnet.loggers.wandb import wandb_logger
 from locnet.module import LocalizerModule
-from locnet.runtime import loggers
-from locnet.runtime.loggers import csv_logger, finish, tensorboard_logger, wandb_logger
+from locnet.runtime.loggers import finish
 
 CONFIG = {"seed": 3, "data": {"name": "csv", "split": {"val": 0.1}}, "backbone": {"mean": None, "size": [64, 64]}}
 VALUES = ("accuracy", "class_accuracy", "objectness_ap", "iou", "gt_known_loc", "top1_loc", "max_box_acc_v2")
@@ -57,7 +63,7 @@ def train(root: Path, tiny_model: Callable[..., dict[str, Any]]) -> Train:
             devices=1,
             max_epochs=epochs,
             logger=[logger],
-            callbacks=[Panel(images=images, every_n_epochs=2), history],
+            callbacks=[Throughput(), Panel(images=images, every_n_epochs=2), history],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -90,8 +96,13 @@ class _Values(pl.Callback):
 
 def wandb_of(run_dir: Path, **changes: Any) -> Logger:
     run_dir.mkdir(exist_ok=True)
-    settings: dict[str, Any] = {"name": "a run", "tags": ["x", "y"], "config": CONFIG, "monitor": "val/iou"}
-    return wandb_logger(run_dir=run_dir, **settings | changes)
+    of_run = {key: changes.pop(key) for key in ("name", "config", "sweep", "monitor") if key in changes}
+    return wandb_logger(run=context(run_dir, **of_run), **changes)
+
+
+def context(run_dir: Path, **changes: Any) -> RunContext:
+    settings: dict[str, Any] = {"name": "a run", "tags": ["x", "y"], "config": CONFIG}
+    return RunContext(run_dir, **settings | changes)
 
 
 def folders(run_dir: Path) -> list[Path]:
@@ -114,11 +125,23 @@ def test_wandb_gets_config_curves_summary_and_panel(train: Train, tmp_path: Path
 
     for name in VALUES:
         assert run.column(f"val/{name}") == pytest.approx(seen[f"val/{name}"])
-        assert run.summary[f"val/{name}"] == {"max": pytest.approx(max(seen[f"val/{name}"]))}
+        assert run.summary[f"val/{name}"] == {
+            "max": pytest.approx(max(seen[f"val/{name}"])),
+            "last": pytest.approx(seen[f"val/{name}"][-1]),
+        }
         assert run.summary[f"test/{name}"] == pytest.approx(seen[f"test/{name}"][0])
-    assert run.summary["val/loss"] == {"min": pytest.approx(min(seen["val/loss"]))}
+    losses = seen["val/loss"]
+    assert run.summary["val/loss"] == {"min": pytest.approx(min(losses)), "last": pytest.approx(losses[-1])}
     assert len(run.column("train/loss")) == 6
-    assert [row["trainer/global_step"] for row in run.history if "val/iou" in row] == [1, 3, 5]
+    rows = [row for row in run.history if "val/iou" in row]
+    assert [row["trainer/global_step"] for row in rows] == [1, 3, 5]
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert [row["trainer/samples"] for row in rows] == [8, 16, 24]  # what to draw runs of other batch sizes over
+    for name in ("train/gradient_norm", "train/lr", "system/images_per_second"):
+        assert len(run.column(name)) == 6
+        assert min(run.column(name)) > 0
+    assert all(0 <= share <= 1 for share in run.column("system/data_wait"))
+    assert {run.axes[section] for section in ("train/*", "val/*", "test/*", "system/*")} == {"trainer/global_step"}
 
     # epochs 0 and 1, and the last
     assert [row["trainer/global_step"] for row in run.history if "val/panel.count" in row] == [1, 3, 5]
@@ -190,6 +213,26 @@ def test_a_resumed_run_keeps_its_id(tmp_path: Path) -> None:
     assert ids == {(tmp_path / "run" / "wandb_id.txt").read_text()}
 
 
+def test_a_resumed_run_sends_no_step_twice(tmp_path: Path) -> None:
+    """Killed after step 3, resumed after step 1: steps 2 and 3 are done again, with the same values."""
+    for steps in (range(4), range(1, 6)):
+        logger: Any = wandb_of(tmp_path / "run")
+        for step in steps:
+            logger.log_metrics({"train/loss": float(step), "epoch": 0}, step)
+        lines = finish([logger], failed=False)
+    assert lines[0].count("offline-run-") == 3  # `wandb sync` of both parts, and where to look
+    first, second = (read_wandb(folder) for folder in folders(tmp_path / "run"))
+    assert first.column("train/loss") + second.column("train/loss") == [0, 1, 2, 3, 4, 5]
+    assert [*first.column("_step"), *second.column("_step")] == list(range(6))  # wandb's own count goes on too
+
+
+def test_an_alert(tmp_path: Path) -> None:
+    logger: Any = wandb_of(tmp_path / "run")
+    logger.alert("loss is no number", "after step 3")
+    finish([logger], failed=True)
+    assert read_wandb(folders(tmp_path / "run")[0]).alerts == [("loss is no number", "after step 3")]
+
+
 def test_wandb_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logger: Any = wandb_of(tmp_path / "run", mode="disabled")
     logger.log_metrics({"train/loss": 1.0}, step=0)
@@ -212,13 +255,13 @@ def test_auto_mode_is_online_only_where_that_works(
         return answer
 
     monkeypatch.setattr("wandb.login", login)
-    assert loggers._auto_mode() == mode
+    assert wandb._auto_mode() == mode
     said = "wandb: offline, because the login cannot be verified: no network"
     assert (said in caplog.text) == isinstance(answer, Exception)
 
 
 def test_auto_mode_of_somebody_who_is_not_logged_in() -> None:
-    assert loggers._auto_mode() == "offline"
+    assert wandb._auto_mode() == "offline"
 
 
 def test_other_processes_start_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,23 +275,98 @@ def test_other_processes_start_no_run(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_csv(train: Train, tmp_path: Path) -> None:
-    logger = csv_logger(run_dir=tmp_path, name="x", tags=[], config=CONFIG, monitor="val/iou")
+    logger = csv_logger(run=context(tmp_path))
     seen = train(logger)
-    assert finish([logger], failed=False) == []
+    assert finish([logger], failed=False) == [f"csv: {tmp_path / 'csv' / 'metrics.csv'}"]
     with (tmp_path / "csv" / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["val/iou"]) for row in rows if row["val/iou"]] == pytest.approx(seen["val/iou"])
     assert [float(row["test/iou"]) for row in rows if row["test/iou"]] == pytest.approx(seen["test/iou"])
 
 
-def test_tensorboard(train: Train, tmp_path: Path) -> None:
+def test_csv_goes_on_where_the_run_does(tmp_path: Path) -> None:
+    """Killed after step 3, resumed after step 1: the rows of steps 2 and 3 are written once."""
+    for resumed, steps in ((None, range(4)), (2, range(2, 6))):
+        logger: Any = csv_logger(run=context(tmp_path, resumed=resumed))
+        for step in steps:
+            logger.log_metrics({"train/loss": float(step)}, step)
+            if step == 4:
+                logger.log_metrics({"val/iou": 0.5}, step)  # a column that is new
+        finish([logger], failed=False)
+    with (tmp_path / "csv" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["step"], row["train/loss"]) for row in rows if row["train/loss"]] == [
+        (str(step), f"{step}.0") for step in range(6)
+    ]
+    assert [row["step"] for row in rows if row["val/iou"]] == ["4"]
+
+
+def test_tensorboard_hides_steps_that_are_done_again(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
         EventAccumulator,
     )
 
-    logger = tensorboard_logger(run_dir=tmp_path, name="x", tags=[], config=CONFIG, monitor="val/iou")
+    for resumed, steps in ((None, range(4)), (2, range(2, 6))):
+        logger: Any = tensorboard_logger(run=context(tmp_path, resumed=resumed))
+        for step in steps:
+            logger.log_metrics({"train/loss": float(step)}, step)
+        finish([logger], failed=False)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("train/loss")
+    assert [(event.step, event.value) for event in events] == [(step, step) for step in range(6)]
+
+
+@pytest.mark.slow  # its database is made by two dozen migrations
+def test_mlflow(train: Train, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    from mlflow.tracking import MlflowClient
+
+    store = f"sqlite:///{tmp_path}/store/mlflow.db"
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    logger: Any = mlflow_logger(run=context(run_dir, sweep="s1"), tracking_uri=store, experiment="mine")
     seen = train(logger)
-    assert finish([logger], failed=False) == []
+    logger.alert("loss is no number", "after step 3")
+    [line] = finish([logger], failed=False, score=0.5)
+    again: Any = mlflow_logger(run=context(run_dir), tracking_uri=store, experiment="mine")
+    again.log_metrics({"val/iou": 0.0}, 1)  # a step that is done again
+    again.log_metrics({"val/iou": 0.125}, 100)
+    finish([again], failed=True)
+
+    client = MlflowClient(store)
+    [experiment] = [one for one in client.search_experiments() if one.name == "mine"]
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.run_id in line
+    assert (run.info.run_name, run.info.status) == ("a run", "FAILED")
+    assert run.data.params["data.split.val"] == "0.1"
+    assert run.data.tags["tag.x"] == "true"
+    assert (run.data.tags["sweep"], run.data.tags["alert.loss is no number"]) == ("s1", "after step 3")
+    told = client.get_metric_history(run.info.run_id, "val/iou")
+    assert [(one.step, one.value) for one in told] == [
+        (step, pytest.approx(value)) for step, value in zip((1, 3, 100), [*seen["val/iou"], 0.125], strict=True)
+    ]
+    assert run.data.metrics["score"] == 0.5
+    assert run.data.metrics["test/iou"] == pytest.approx(seen["test/iou"][0])
+    assert [item.path for item in client.list_artifacts(run.info.run_id, "val/panel")] == [
+        "val/panel/step_1.png",
+        "val/panel/step_3.png",
+    ]
+
+
+@pytest.mark.slow
+def test_mlflow_without_its_server(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    with pytest.raises(ConfigError, match=r"logger\.mlflow\.tracking_uri \(=nonsense://x\): "):
+        mlflow_logger(run=context(tmp_path), tracking_uri="nonsense://x")
+
+
+def test_tensorboard(train: Train, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import (
+        EventAccumulator,
+    )
+
+    logger = tensorboard_logger(run=context(tmp_path))
+    seen = train(logger)
+    assert len(finish([logger], failed=False)) == 1
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [event.value for event in events.Scalars("val/iou")] == pytest.approx(seen["val/iou"])
     panels = events.Images("val/panel")
@@ -268,9 +386,9 @@ def _decoded(content: bytes) -> Any:
 
 
 def test_tensorboard_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(**_: Any) -> None:
+    def missing(*_: Any) -> None:
         raise ModuleNotFoundError("No module named 'tensorboard'")
 
-    monkeypatch.setattr(loggers, "TensorBoardLogger", missing)
+    monkeypatch.setattr(tensorboard, "TensorBoardRun", missing)
     with pytest.raises(ConfigError, match=r"logger=tensorboard needs a package: pip install 'locnet\[tensorboard\]'"):
-        tensorboard_logger(run_dir=tmp_path)
+        tensorboard_logger(run=context(tmp_path))

@@ -25,9 +25,25 @@ class WandbRun:
     history: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     exit_code: int | None = None
+    job_type: str = ""
+    notes: str = ""
+    axes: dict[str, str] = field(default_factory=dict)
+    artifacts: list[Any] = field(default_factory=list)
+    alerts: list[tuple[str, str]] = field(default_factory=list)
 
     def column(self, key: str) -> list[Any]:
         return [row[key] for row in self.history if key in row]
+
+    def table(self, key: str) -> dict[str, list[Any]]:
+        """The columns of a table by name; pictures in it are in the table's artifact only."""
+        [path] = self.column(f"{key}.path")
+        return read_table(self.folder / "files" / path)
+
+
+def read_table(path: Path) -> dict[str, list[Any]]:
+    """The columns of a table's file by name."""
+    content = json.loads(path.read_text())
+    return dict(zip(content["columns"], map(list, zip(*content["data"], strict=True)), strict=True))
 
 
 def read_wandb(folder: Path) -> WandbRun:
@@ -49,13 +65,19 @@ def _read(folder: Path) -> WandbRun:
         kind = record.WhichOneof("record_type")
         if kind == "run":
             run.id, run.name, run.project = record.run.run_id, record.run.display_name, record.run.project
-            run.group = record.run.run_group
+            run.group, run.job_type, run.notes = record.run.run_group, record.run.job_type, record.run.notes
             run.tags = list(record.run.tags)
             run.config |= _items(record.run.config.update)
         elif kind == "history":
             run.history.append(_items(record.history.item))
         elif kind == "summary":
             run.summary |= _items(record.summary.update)
+        elif kind == "metric":
+            run.axes[record.metric.name or record.metric.glob_name] = record.metric.step_metric
+        elif kind == "artifact":
+            run.artifacts.append(record.artifact)
+        elif kind == "alert":
+            run.alerts.append((record.alert.title, record.alert.text))
         elif kind == "exit":
             run.exit_code = record.exit.exit_code
     return run
