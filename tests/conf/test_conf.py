@@ -19,6 +19,7 @@ from locnet.config.schema import (
     ModelSettings,
     PackSettings,
     PredictSettings,
+    ServeSettings,
     TrainSettings,
 )
 from locnet.data.augment.pipeline import RANGES
@@ -103,6 +104,7 @@ def test_the_other_commands_compose() -> None:
     check(compose("evaluate", ["checkpoint=a.ckpt"]), EvaluateSettings)
     check(compose("evaluate", ["checkpoint=a.ckpt", "data=csv", "data.root=b"]), EvaluateSettings)
     check(compose("predict", ["checkpoint=a.ckpt", "source=b"]), PredictSettings)
+    check(compose("serve", ["checkpoint=a.ckpt"]), ServeSettings)
     check(compose("doctor", ["data.root=b"]), DoctorSettings)
     check(compose("pack", ["data.root=a", "output=b"]), PackSettings)
 

@@ -51,16 +51,31 @@ class Openable(Protocol):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a stranger's file may be.
+
+    Attributes:
+        formats: names of Pillow's decoders that may look at it.
+        pixels: that its header may state; more are not decoded.
+    """
+
+    formats: tuple[str, ...]
+    pixels: int
+
+
+@dataclass(frozen=True)
 class Encoded:
     """An image file that is in memory already.
 
     Attributes:
         name: for messages.
         content: the bytes of the file.
+        limits: None for a file that may be anything that Pillow reads.
     """
 
     name: str
     content: bytes
+    limits: Limits | None = None
 
     def open(self, mode: Literal["rb"]) -> IO[bytes]:
         """Its bytes, from the first on."""
@@ -165,11 +180,19 @@ def upright_size(path: Openable, image: Image.Image) -> tuple[int, int]:
 def opened(path: Openable) -> Iterator[Image.Image]:
     """The file as a Pillow image; whatever goes wrong inside the block leaves as an ImageError."""
     try:
-        with path.open("rb") as stream, Image.open(stream) as image:
+        limits = path.limits if isinstance(path, Encoded) else None
+        with path.open("rb") as stream, Image.open(stream, formats=limits.formats if limits else None) as image:
+            if limits is not None:
+                _refuse_large(image, limits.pixels)
             yield image
     except Exception as error:
         # Decoders raise nearly anything for damaged files: OSError, SyntaxError, ValueError, struct.error.
         raise ImageError(_explain(path, error)) from error
+
+
+def _refuse_large(image: Image.Image, pixels: int) -> None:
+    if image.width * image.height > pixels:
+        raise Image.DecompressionBombError(f"more than {pixels} pixels")
 
 
 def _explain(path: Openable, error: Exception) -> str:

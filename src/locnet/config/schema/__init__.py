@@ -7,6 +7,7 @@ from locnet.config.schema.commands import (
     EvaluateSettings,
     PackSettings,
     PredictSettings,
+    ServeSettings,
     TrainSettings,
 )
 from locnet.config.schema.data import (
@@ -49,6 +50,7 @@ __all__ = [
     "Positive",
     "PredictSettings",
     "SchedulerSettings",
+    "ServeSettings",
     "Settings",
     "ShardsSettings",
     "StreetsSettings",

@@ -104,6 +104,27 @@ class PredictSettings(Settings):
         return [self.format] if isinstance(self.format, str) else list(self.format)
 
 
+class ServeSettings(Settings):
+    """`python -m locnet.serve`."""
+
+    checkpoint: str
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+    threshold: Share | None
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None
+    max_batch: Positive
+    max_wait_ms: Annotated[float, Field(ge=0)]
+    max_waiting: Positive
+    max_images: Positive
+    max_body_mb: Annotated[float, Field(gt=0)]
+    max_megapixels: Annotated[float, Field(gt=0)]
+    max_connections: Positive
+    timeout: Annotated[float, Field(gt=0)]
+    drain: Annotated[float, Field(ge=0)]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    paths: PathsSettings
+
+
 class DoctorSettings(Settings):
     """`python -m locnet.doctor`."""
 
