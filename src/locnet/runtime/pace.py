@@ -67,7 +67,7 @@ class Pace:
         """The state as text, `seconds` after the beginning."""
         speed = (self._done - self._before) / seconds
         of, left = "", ""
-        if self._total is not None:
+        if self._total is not None and self._done <= self._total:  # the frames of videos are not counted beforehand
             of = f" of {self._total:,}"
             if speed:
                 left = f", {timedelta(seconds=round(max(self._total - self._done, 0) / speed))} left"

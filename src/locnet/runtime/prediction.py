@@ -23,12 +23,14 @@ from locnet.errors import ConfigError, DataError
 from locnet.inference.localizer import Localizer
 from locnet.inference.result import Result
 from locnet.inference.stream import Asked, Inputs, stream_files
+from locnet.inference.video import stream_video
 from locnet.runtime.checkpoints import find_checkpoint
 from locnet.runtime.journal import Journal, read_rows
 from locnet.runtime.pace import Pace
 from locnet.runtime.pictures import Pictures, full_size
 from locnet.runtime.rundir import CONFIG, claim
 from locnet.sources import Source, open_source
+from locnet.sources.video import is_video
 from locnet.writers import WRITERS, Answers, columns
 from locnet.writers.base import frame_name
 
@@ -36,7 +38,7 @@ log = logging.getLogger(__name__)
 
 JOURNAL, SKIPPED = "predictions.jsonl", "skipped.jsonl"
 DIGEST = "checkpoint_sha256"
-_DECIDES = (DIGEST, "threshold", "coverage", "annotate", "crops")
+_DECIDES = (DIGEST, "threshold", "coverage", "annotate", "crops", "fps")
 """What a run that goes on must share with the one that began: another value would give other answers or files."""
 
 
@@ -69,6 +71,22 @@ def predict(job: Job) -> JobResult:
         )
         for inputs in files:
             run.take(inputs, localizer.results(inputs.batch, margin=margin))
+        for video in run.videos:
+            shots = stream_video(
+                video,
+                localizer.image_size,
+                localizer.resize,
+                batch_size=settings.batch_size,
+                rate=settings.fps,
+                wanted=partial(run.wants, video),
+                keep_pictures=bool(pictures),
+            )
+            try:
+                for inputs in shots:
+                    run.take(inputs, localizer.results(inputs.batch, margin=margin))
+            except DataError as error:
+                run.seen += 1
+                run.skip(video, str(error))
         run.journal.sync()
         answers = run.answers(localizer.classes, crops=margin is not None)
         written = _write_formats(answers, settings.formats, output)
@@ -86,6 +104,7 @@ class _Run:
         seen: images that came by, those that were answered before this call included.
         before: of these, those.
         skipped: of these, those that cannot be read.
+        videos: of the source; their frames come after all images.
     """
 
     def __init__(self, output: Path, source: Source, pictures: Pictures, stack: ExitStack) -> None:
@@ -94,6 +113,7 @@ class _Run:
         self.pace = stack.enter_context(Pace("predict", source.count))
         self.threads = stack.enter_context(ThreadPoolExecutor(len(cores())))
         self.seen = self.before = self.skipped = 0
+        self.videos: list[str] = []
         (output / SKIPPED).unlink(missing_ok=True)  # they are tried again
 
     def to_do(self) -> Iterator[str]:
@@ -106,7 +126,18 @@ class _Run:
                 continue
             if self.source.can_repeat:
                 self.journal.note(name)
-            yield name
+            if is_video(name):
+                self.videos.append(name)
+            else:
+                yield name
+
+    def wants(self, video: str, frame: int) -> bool:
+        """Whether a frame has no answer yet."""
+        if not self.journal.has(video, frame):
+            return True
+        self.seen += 1
+        self.before += 1
+        return False
 
     def take(self, inputs: Inputs, results: list[Result]) -> None:
         """Write the pictures of a batch, and only then its rows."""

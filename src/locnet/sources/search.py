@@ -17,6 +17,7 @@ from PIL import Image
 from locnet.errors import DataError
 from locnet.sources.folders import walk_sorted
 from locnet.sources.urls import is_url, pattern_of, walk_url
+from locnet.sources.video import SUFFIXES
 
 STDIN = "-"
 _NO_IMAGE = "there is no image in this folder (.jpg, .png, .webp and whatever else Pillow opens)"
@@ -54,7 +55,7 @@ class Source:
 def image_suffixes() -> frozenset[str]:
     """Endings that Pillow can read, in lower case, with the dot."""
     Image.init()
-    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)
+    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN) - SUFFIXES
 
 
 def open_source(source: str, leave_out: Collection[Path] = ()) -> Source:

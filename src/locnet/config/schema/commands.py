@@ -91,6 +91,7 @@ class PredictSettings(Settings):
     resume: bool
     annotate: bool
     crops: bool
+    fps: Annotated[float, Field(gt=0)] | None
     threshold: Share | None
     coverage: Annotated[float, Field(gt=0, lt=1)] | None
     batch_size: Positive
