@@ -154,7 +154,8 @@ def main() -> None:
                 f"resident MB {steps}",
                 flush=True,
             )
-        print(f"ratio: median {statistics.median(ratios):.3f} of {[round(ratio, 3) for ratio in ratios]}")
+        if ratios:
+            print(f"ratio: median {statistics.median(ratios):.3f} of {[round(ratio, 3) for ratio in ratios]}")
         output = Path(scratch) / "killed"
         print(killed(command(args.checkpoint, root, output, args.workers), output, files, args.seed))
 
