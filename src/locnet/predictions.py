@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 BACKGROUND = -1
 """The label of an image without an object. Background is not a class index inside the target vector."""
+EDGES = ("xmin", "ymin", "xmax", "ymax")
+SCORE, EXTRA = "score_", "extra_"
+"""What the names of columns of the written table begin with: the score of a class, a further column of the labels."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Predictions:
         class_scores: `(N, C)` float64, predicted class scores.
         predicted_boxes: `(N, 4)` float64, predicted box whatever p_c is; NaN from a system without boxes.
         threshold: the verdict is background where p_c < threshold.
+        extra: further columns of the labels by name, N strings each, such as `source` or `day`.
     """
 
     classes: tuple[str, ...]
@@ -39,6 +44,7 @@ class Predictions:
     class_scores: NDArray[np.float64]
     predicted_boxes: NDArray[np.float64]
     threshold: float
+    extra: Mapping[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -76,6 +82,10 @@ class Predictions:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(union == 0, 0.0, intersection / union)
 
+    def name(self, label: int) -> str:
+        """Class name of a label; `background` for -1."""
+        return "background" if label == BACKGROUND else self.classes[label]
+
     def take(self, rows: NDArray[np.int64]) -> Predictions:
         """These rows, in this order."""
         return replace(
@@ -87,11 +97,8 @@ class Predictions:
             p_c=self.p_c[rows],
             class_scores=self.class_scores[rows],
             predicted_boxes=self.predicted_boxes[rows],
+            extra={name: [column[row] for row in rows] for name, column in self.extra.items()},
         )
-
-    def name(self, label: int) -> str:
-        """Class name of a label; `background` for -1."""
-        return "background" if label == BACKGROUND else self.classes[label]
 
     def columns(self) -> dict[str, list[Any]]:
         """The table that is written to `predictions.parquet`; boxes in pixels of the original image."""
@@ -106,10 +113,11 @@ class Predictions:
             "iou": _nullable(self.ious),
         }
         for prefix, boxes in (("", self.boxes * scale), ("predicted_", self.predicted_boxes * scale)):
-            for index, edge in enumerate(("xmin", "ymin", "xmax", "ymax")):
+            for index, edge in enumerate(EDGES):
                 columns[prefix + edge] = _nullable(boxes[:, index])
         for index, name in enumerate(self.classes):
-            columns[f"score_{name}"] = self.class_scores[:, index].tolist()
+            columns[f"{SCORE}{name}"] = self.class_scores[:, index].tolist()
+        columns |= {f"{EXTRA}{name}": list(column) for name, column in self.extra.items()}
         return columns
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from locnet.calibration import Calibration, Residuals
 from locnet.calibration.estimate import estimate
-from locnet.calibration.reliability import bins, class_bins, objectness_bins, wilson
+from locnet.calibration.reliability import bins, class_bins, objectness_bins
 from locnet.calibration.scores import trust_line, trust_scores
 from locnet.predictions import Predictions
+from locnet.report.intervals import wilson
 
 NO_BOX = (np.nan,) * 4
 

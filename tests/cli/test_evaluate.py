@@ -67,7 +67,7 @@ def test_what_a_run_leaves_behind(typed: Typed, checkpoint: Path, root: Path, tm
     code, out, err = typed(f"checkpoint={checkpoint}", "data=csv", f"data.root={root}", *QUIET, f"hydra.run.dir={run}")
     assert code == 0, err
     files = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
-    own = {"config.yaml", "overrides.yaml", "metrics.json", "predictions.parquet", "evaluate.log"}
+    own = {"config.yaml", "overrides.yaml", "metrics.json", "predictions.parquet", "report.html", "evaluate.log"}
     assert files == own | {f"plots/{name}" for name in PLOTS}
     config: Any = OmegaConf.load(run / "config.yaml")
     assert config.data.root == str(root)

@@ -83,6 +83,7 @@ def test_a_run_directory_holds_what_it_should(finished: tuple[Path, subprocess.C
         "metrics.json",
         "history.jsonl",
         "predictions.parquet",
+        "report.html",
         "train.log",
         "wandb_id.txt",
         "wandb_sent.json",

@@ -14,11 +14,13 @@ from locnet.config.check import check
 from locnet.config.compose import compose
 from locnet.config.location import config_dir
 from locnet.config.schema import (
+    CompareSettings,
     DoctorSettings,
     EvaluateSettings,
     ModelSettings,
     PackSettings,
     PredictSettings,
+    RewriteSettings,
     ServeSettings,
     TrainSettings,
 )
@@ -106,6 +108,8 @@ def test_the_other_commands_compose() -> None:
     check(compose("predict", ["checkpoint=a.ckpt", "source=b"]), PredictSettings)
     check(compose("serve", ["checkpoint=a.ckpt"]), ServeSettings)
     check(compose("doctor", ["data.root=b"]), DoctorSettings)
+    check(compose("report", ["run=a", "report.groups=[day]"]), RewriteSettings)
+    check(compose("compare", ["runs=[a,b]"]), CompareSettings)
     check(compose("pack", ["data.root=a", "output=b"]), PackSettings)
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from omegaconf import OmegaConf
 from PIL import Image
 
 from locnet.predictions import Predictions
+from locnet.report.scores import scores
 
 NO_BOX = (np.nan, np.nan, np.nan, np.nan)
 
@@ -58,3 +67,25 @@ def at_random(
 def load_image(file: str) -> Image.Image:
     """A plain image for any file name."""
     return Image.new("RGB", (80, 60), "#808080")
+
+
+def store(
+    folder: Path,
+    p: Predictions,
+    *,
+    config: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+    history: Sequence[Mapping[str, Any]] = (),
+    **metrics: Any,
+) -> Path:
+    """Write what a finished run leaves, without a run; returns the folder."""
+    (folder / "plots").mkdir(parents=True)
+    content = {f"test/{key}": value for key, value in scores(p).items()}
+    content |= {"threshold": p.threshold, "baseline/mean_box/iou": 0.25, **metrics}
+    (folder / "metrics.json").write_text(json.dumps(content))
+    pq.write_table(pa.table(p.columns()), folder / "predictions.parquet")
+    OmegaConf.save(OmegaConf.create(dict(config or {"seed": 0})), folder / "config.yaml")
+    OmegaConf.save(OmegaConf.create(list(overrides)), folder / "overrides.yaml")
+    if history:
+        (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+    return folder

@@ -20,11 +20,12 @@ from locnet.report.confusion import plot_confusion
 from locnet.report.grid import answer, prediction_grid, random_rows, worst_first
 from locnet.report.history import best_epoch, plot_history
 from locnet.report.localization import success
-from locnet.report.plots import write_plots
+from locnet.report.plots import draw_figures, write_plots
 from locnet.report.scores import scores
 from locnet.report.style import spread
 
-ALL = ["curves", "predictions", "predictions_random", "confusion", "iou", "objectness"]
+SHEETS = ["predictions", "predictions_random"]
+ALL = ["curves", "confusion", "iou", "objectness", *SHEETS]
 NAN = float("nan")
 
 
@@ -38,15 +39,8 @@ def history(epochs: int) -> list[dict[str, float]]:
 
 def written(folder: Path, p: Predictions, rows: list[dict[str, float]], images: int = 3) -> list[str]:
     box = np.array([0.2, 0.2, 0.8, 0.8])
-    paths = write_plots(
-        folder,
-        history=rows,
-        monitor="val/iou",
-        predictions=p,
-        load_image=load_image,
-        mean_box=box,
-        images=images,
-    )
+    figures = draw_figures(history=rows, monitor="val/iou", predictions=p, mean_box=box)
+    paths = write_plots(folder, figures, predictions=p, load_image=load_image, images=images)
     assert sorted(paths) == sorted(folder.iterdir())
     for path in paths:
         with Image.open(path) as image:
@@ -70,11 +64,11 @@ def test_degenerate_splits(tmp_path: Path) -> None:
     no_p_c = dataclasses.replace(p, p_c=np.full(12, NAN))
     cases: dict[str, tuple[Predictions, list[str]]] = {
         "no background": (at_random(12, background=0), ALL[1:]),
-        "only background": (at_random(12, background=1.1), [*ALL[1:4], "objectness"]),
+        "only background": (at_random(12, background=1.1), ["confusion", "objectness", *SHEETS]),
         "one image": (at_random(1, background=0), ALL[1:]),
         "one class": (at_random(12, classes=("car",)), ALL[1:]),
-        "no boxes": (no_boxes, [*ALL[1:4], "objectness"]),
-        "no p_c": (no_p_c, ALL[1:5]),
+        "no boxes": (no_boxes, ["confusion", "objectness", *SHEETS]),
+        "no p_c": (no_p_c, ["confusion", "iou", *SHEETS]),
         "nothing": (at_random(0), []),
     }
     for name, (predictions, expected) in cases.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -60,17 +59,3 @@ def class_bins(p: Predictions) -> Bins | None:
         return None
     confidence = np.clip(p.class_scores[objects].max(axis=1), 0, 1)  # plain linear units may leave [0, 1]
     return bins(confidence, (p.predicted_labels == p.labels)[objects]) if np.isfinite(confidence).all() else None
-
-
-def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """The interval of a share (Wilson, 1927); 95 % by default, and never outside [0, 1].
-
-    Args:
-        hits: how many.
-        count: of how many, above 0.
-        z: half width in standard errors.
-    """
-    share, unit = hits / count, z * z / count
-    middle = (share + unit / 2) / (1 + unit)
-    half = z / (1 + unit) * math.sqrt(share * (1 - share) / count + unit / count / 4)
-    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))

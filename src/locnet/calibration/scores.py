@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from locnet.calibration.conformal import Residuals, areas, grow, nonconformity
 from locnet.calibration.record import Calibration
-from locnet.calibration.reliability import class_bins, objectness_bins, wilson
+from locnet.calibration.reliability import class_bins, objectness_bins
 from locnet.predictions import Predictions
+from locnet.report.intervals import wilson
 
 LEVELS = (0.80, 0.90, 0.95)
 """The coverages that every report has."""

@@ -33,6 +33,9 @@ from locnet.errors import DataError
 
 log = logging.getLogger(__name__)
 
+PICTURE = 512
+"""Both sides of an image in a report are decoded to at least this many pixels: large photos much faster than whole."""
+
 
 class LabelledImagesModule(pl.LightningDataModule):
     """Serves the splits at the network's size: training augmented and shuffled, evaluation exactly once each."""
@@ -140,17 +143,17 @@ class LabelledImagesModule(pl.LightningDataModule):
         return images_of(self.shards, split, records, self.data, _needed(local))
 
     def picture(self, file: str) -> Image.Image:
-        """The upright image of a file that the records name, at its full size: for reports.
+        """The upright image of a file that the records name, for reports: at least `PICTURE` pixels where it has them.
 
         Raises:
             ImageError: it cannot be read.
         """
         if self.shards is None:
-            return load_image(self.records.root / file).image
+            return load_image(self.records.root / file, PICTURE).image
         row = self.records.files.index(file)
         split = str(self.records.splits[row])
         place = int((self.records.splits[:row] == split).sum())
-        return as_image(self._originals(split, self.records.select(split)).load(place).picture)
+        return as_image(self._originals(split, self.records.select(split)).load(place, PICTURE).picture)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled, augmented, whole batches only."""

@@ -73,7 +73,7 @@ def table(
     for first, *rest in rows:
         cells = "".join(_cell(cell, side) for cell in rest)
         lines.append(f"<tr><th scope=row>{text(first)}</th>{cells}</tr>")
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
+    said = f"<caption><span>{escape(caption)}</span></caption>" if caption else ""
     label = f' role=region tabindex=0 aria-label="{escape(caption)}"' if caption else ""
     named = f" id={name}" if name else ""
     return (

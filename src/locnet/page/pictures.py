@@ -14,16 +14,22 @@ from locnet.data.images import load_image
 from locnet.errors import LocnetError
 
 SIDE = 176
-_TRUTH, _OTHER = "#0072B2", "#E69F00"  # as in locnet.report.style, which needs matplotlib
+_TRUTH, _OTHER, _THIRD = "#0072B2", "#E69F00", "#009E73"  # as in locnet.report.style, which needs matplotlib
 
 
-def picture(path: Path, box: NDArray[np.float64] | None = None, other: NDArray[np.float64] | None = None) -> str | None:
+def picture(
+    path: Path,
+    box: NDArray[np.float64] | None = None,
+    other: NDArray[np.float64] | None = None,
+    third: NDArray[np.float64] | None = None,
+) -> str | None:
     """A data URI of the upright image, its longer side `SIDE` pixels; None where it cannot be read.
 
     Args:
         path: of the image.
         box: `(4,)` float64, xyxy in fractions of the upright image, drawn blue; NaN for none.
         other: a second box, drawn orange.
+        third: one more, drawn green.
     """
     try:
         image = load_image(path, at_least=SIDE).image
@@ -32,7 +38,7 @@ def picture(path: Path, box: NDArray[np.float64] | None = None, other: NDArray[n
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     if (factor := SIDE // max(image.size)) > 1:
         image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    for edges, colour in ((box, _TRUTH), (other, _OTHER)):
+    for edges, colour in ((box, _TRUTH), (other, _OTHER), (third, _THIRD)):
         if edges is not None and np.isfinite(edges).all():
             _draw(image, edges, colour)
     stream = BytesIO()

@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from locnet.calibration.conformal import Residuals, areas
-from locnet.calibration.reliability import Bins, class_bins, objectness_bins, wilson
+from locnet.calibration.reliability import Bins, class_bins, objectness_bins
 from locnet.calibration.scores import LEVELS, Held, held
 from locnet.predictions import Predictions
 from locnet.report import style
+from locnet.report.intervals import wilson
 
 
 def plot_reliability(p: Predictions, raw: Predictions | None = None) -> Figure | None:

@@ -112,6 +112,7 @@ class Collector(pl.Callback):
             class_scores=columns["scores"].astype(np.float64),
             predicted_boxes=boxes if has_box else np.full_like(boxes, np.nan),
             threshold=threshold,
+            extra={name: column[rows].tolist() for name, column in records.extra.items()},
         )
 
     def calibrated_and_raw(self, records: Records, module: LocalizerModule) -> tuple[Predictions, Predictions]:

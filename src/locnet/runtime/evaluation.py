@@ -18,6 +18,7 @@ from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.resize import ResizeMode
 from locnet.errors import ConfigError
 from locnet.module import LocalizerModule
+from locnet.report.groups import check_groups
 from locnet.runtime.calibrate import EVERYTHING, calibrate
 from locnet.runtime.checkpoints import find_checkpoint, load_module
 from locnet.runtime.collect import Collector
@@ -52,6 +53,7 @@ def evaluate(job: Job) -> JobResult:
     for split in {settings.split, "val"} if settings.calibrate else {settings.split}:
         data.dataset(split)  # labels that cannot be used leave no run directory behind
     refuse_without_boxes(data.records, has_box=module.model.has_box)
+    check_groups(settings.report.groups, data.records.extra)
     claim(job.run_dir, job.config, job.overrides)
     with quiet(), log_to(job.run_dir / "evaluate.log"):
         collector = Collector()
@@ -83,6 +85,7 @@ def evaluate(job: Job) -> JobResult:
             predictions=predictions,
             records=records,
             load_image=data.picture,
+            report=settings.report,
             calibration=module.model.calibration,
             raw=raw,
             extra={"checkpoint": str(path), **provenance(job.config)},

@@ -31,6 +31,7 @@ from locnet.models.backbone import check_name, image_size
 from locnet.models.memory import prefers_channels_last
 from locnet.module import LocalizerModule
 from locnet.optim import check_optimizer
+from locnet.report.groups import check_groups
 from locnet.runtime import loggers as run_loggers
 from locnet.runtime import ranks
 from locnet.runtime.calibrate import calibrate
@@ -77,6 +78,7 @@ def fit(job: Job) -> JobResult:
         ]
         # labels that cannot be used leave no run directory behind
         refuse_without_boxes(data.records, has_box=settings.head.name != "classifier")
+        check_groups(settings.report.groups, data.records.extra)
         job = replace(job, run_dir=ranks.agree(trainer, job.run_dir))
         claim(job.run_dir, job.config, job.overrides, resume=settings.resume is not None)
         with log_to(job.run_dir / "train.log"):
@@ -295,6 +297,7 @@ def _test(
         predictions=predictions,
         records=records,
         load_image=data.picture,
+        report=settings.report,
         calibration=tested.model.calibration,
         raw=raw,
         monitor=settings.monitor,

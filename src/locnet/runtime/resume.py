@@ -26,7 +26,7 @@ MAY_CHANGE = (
     *("trainer.checkpoint_minutes", "trainer.checkpoint_steps", "callbacks.checkpoint"),
     *("trainer.log_every_n_steps", "trainer.enable_progress_bar", "trainer.profiler"),
     *("callbacks.progress", "callbacks.panel", "callbacks.alarm", "logger", "name", "tags", "paths", "allow_targets"),
-    *("data.root", "data.num_workers", "calibration"),
+    *("data.root", "data.num_workers", "calibration", "report"),
 )
 """Keys (and all below them) that do not change what a run computes, or only how long it goes on."""
 

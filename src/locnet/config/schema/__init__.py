@@ -3,10 +3,13 @@
 from locnet.config.schema.base import Positive, Settings
 from locnet.config.schema.commands import (
     CalibrationSettings,
+    CompareSettings,
     DoctorSettings,
     EvaluateSettings,
     PackSettings,
     PredictSettings,
+    ReportSettings,
+    RewriteSettings,
     ServeSettings,
     TrainSettings,
 )
@@ -33,6 +36,7 @@ __all__ = [
     "AutoSettings",
     "CalibrationSettings",
     "CocoSettings",
+    "CompareSettings",
     "CsvSettings",
     "CubSettings",
     "DataSettings",
@@ -49,6 +53,8 @@ __all__ = [
     "PetsSettings",
     "Positive",
     "PredictSettings",
+    "ReportSettings",
+    "RewriteSettings",
     "SchedulerSettings",
     "ServeSettings",
     "Settings",

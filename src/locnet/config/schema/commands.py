@@ -33,6 +33,16 @@ class PathsSettings(Settings):
     cache: str
 
 
+class ReportSettings(Settings):
+    """`report`: what `report.html` shows."""
+
+    enabled: bool
+    images: Annotated[int, Field(ge=0)]
+    image_mb: Annotated[float, Field(ge=0)]
+    link: bool
+    groups: list[str] | None
+
+
 class TrainSettings(ModelSettings):
     """`python -m locnet.train`."""
 
@@ -43,6 +53,7 @@ class TrainSettings(ModelSettings):
     callbacks: dict[str, dict[str, Any]]
     ema: EmaSettings
     calibration: CalibrationSettings
+    report: ReportSettings
     paths: PathsSettings
     seed: Annotated[int, Field(ge=0)]
     monitor: str
@@ -74,6 +85,7 @@ class EvaluateSettings(Settings):
     calibrate: bool
     data: DataSettings | None = None
     trainer: dict[str, Any]
+    report: ReportSettings
     paths: PathsSettings
     allow_targets: list[str]
 
@@ -143,4 +155,24 @@ class PackSettings(Settings):
     output: str
     shard_mb: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0)]
+    paths: PathsSettings
+
+
+class RewriteSettings(Settings):
+    """`python -m locnet.report`."""
+
+    run: str
+    images: str | None
+    report: ReportSettings
+    paths: PathsSettings
+
+
+class CompareSettings(Settings):
+    """`python -m locnet.compare`."""
+
+    runs: Annotated[list[str], Field(min_length=2)]
+    names: list[str] | None
+    common: bool
+    images: Annotated[int, Field(ge=0)]
+    root: str | None
     paths: PathsSettings
