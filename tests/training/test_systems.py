@@ -124,7 +124,7 @@ def test_the_threshold_decides_between_background_and_a_class(tiny_model: Settin
         [values] = trainer().test(network, batches(9), verbose=False)
         shares.append(values["test/accuracy"])
     assert shares[1] == pytest.approx(1 / 3)  # background everywhere: right for every third image
-    assert shares[0] <= 2 / 3  # background nowhere
+    assert shares[0] <= 2 / 3 + 1e-6  # background nowhere; the metric is float32
 
 
 def plain(value: Any) -> bool:
