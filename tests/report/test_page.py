@@ -113,7 +113,7 @@ def test_the_page_says_what_a_person_wants_to_know(tmp_path: Path) -> None:
     text = page.text
     assert "python -m locnet.train experiment=classic 'data.root=my photos'" in text
     assert "7 images, 4 with an object. The answer is right for 3 (42.9%, box included)" in text
-    for words in ("1 objects missed", "1 false positives", "1 of a wrong class", "mean box", "abc123", "seed: 7"):
+    for words in ("1 object missed", "1 false positive,", "1 of a wrong class", "mean box", "abc123", "seed: 7"):
         assert words in text, words
     assert "dashed line: epoch 2, the best by val/iou (0.200)" in text
     assert "0.910" not in text

@@ -16,7 +16,7 @@ from locnet.data.records import Records
 from locnet.errors import LocnetError
 from locnet.loggers.base import Dashboard
 from locnet.loggers.content import Bars, Chart, Edges, LabelledBox, Lines, Matrix, Picture, PredictionTable
-from locnet.predictions import BACKGROUND, Predictions
+from locnet.predictions import BACKGROUND, EXTRA, Predictions
 from locnet.report.baselines import constant_ious, mean_box
 from locnet.report.grid import LoadImage, random_rows, worst_first
 from locnet.report.localization import success
@@ -142,7 +142,8 @@ def prediction_table(p: Predictions, of_split: Records, images: Images, limits: 
     p = p.take(_half_worst(p, limits.rows))
     if len(p) < total:
         log.info("dashboard      the table of predictions holds %d of %d images, worst first", len(p), total)
-    columns: dict[str, Sequence[Any]] = dict(p.columns())
+    # the labels' further columns come under their own names below
+    columns: dict[str, Sequence[Any]] = {n: v for n, v in p.columns().items() if not n.startswith(EXTRA)}
     if len(p.classes) > _MOST_CLASSES:
         columns = {name: values for name, values in columns.items() if not name.startswith("score_")}
     columns["right"] = (p.verdicts == p.labels).tolist()

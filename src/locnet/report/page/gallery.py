@@ -69,7 +69,7 @@ def suspects_table(suspects: Sequence[Suspect], p: Predictions) -> str:
             s.label,
             s.verdict,
             Html(f"{s.confidence:.2f}"),
-            s.words,
+            Html(f"<span class=nowrap>{escape(s.words)}</span>"),
         )
         for s in suspects[:_MOST_SUSPECTS]
     ]

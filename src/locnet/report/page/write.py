@@ -114,17 +114,21 @@ def _summary(run: StoredRun) -> str:
     said = (
         f"{len(p):,} images, {objects:,} with an object. The answer is right for {counts['right']:,} "
         f"({counts['right'] / len(p):.1%}{', box included' if p.has_boxes else ''}). Otherwise: "
-        f"{counts['missed']:,} objects missed, {counts['false_positive']:,} false positives, "
+        f"{_some(counts['missed'], 'object')} missed, {_some(counts['false_positive'], 'false positive')}, "
         f"{counts['wrong_class']:,} of a wrong class"
     )
     return f"{said}, {counts['box_off']:,} with a box that is off (IoU below 0.5)." if p.has_boxes else f"{said}."
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _how(p: Predictions) -> str:
     return (
         f"<p class=note>Intervals: Wilson for shares, bootstrap over images ({replicates(len(p)):,} resamples) for "
         "means and average precision. Baselines are one answer for all images: the mean box of the training set, the "
-        "centre box, the commonest answer. In the bars the dark band is the interval, the orange line the best "
+        "centre box, the commonest answer. In the bars the band is the interval, the orange line the best "
         "baseline.</p>"
     )
 
