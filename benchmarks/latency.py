@@ -1,8 +1,9 @@
-"""Batch-1 latency in ONNX Runtime: the localizer, its bare backbone, and any other ONNX model, taking turns in one run.
+"""Latency of the localizer beside its bare backbone in the same engine, taking turns in one run.
 
-    python benchmarks/latency.py --backbone mobilenetv2_100 --strides 8 16 32 --other peer=PEER.onnx
+    python benchmarks/latency.py RUN --other peer=PEER.onnx --images DRIVING/images
 
-Machines are noisy: read the ratios. The localizer is exported without the normalisation of its input, like the others.
+For one thread and two, batch 1 and 32: PyTorch, ONNX Runtime, int8, all of the network alone, on images of its size and
+normalised; and from a JPEG file to the answer, scaling included. Machines are noisy: read the ratios.
 """
 
 from __future__ import annotations
@@ -16,44 +17,82 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import onnx
 import onnxruntime
 import timm
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from locnet.models.network import Network
+from locnet import Localizer
+from locnet.formats.int8 import quantise
+from locnet.formats.onnx_file import trace_core, with_scaling
+
+Call = Callable[[], Any]
 
 
 class Answer(nn.Module):
-    """The y of a localizer alone: what an exported network answers."""
+    """The y of a localizer alone, without calibration: what is compared with a bare backbone."""
 
-    def __init__(self, localizer: Network) -> None:
+    def __init__(self, localizer: Localizer) -> None:
         """Take backbone and head."""
         super().__init__()
-        self.backbone, self.head = localizer.backbone, localizer.head
+        self.backbone, self.head = localizer.network.backbone, localizer.network.head
 
     def forward(self, images: Tensor) -> Tensor:
         """`(B, 3, H, W)` float, normalised, to `(B, 5 + C)` float."""
         return cast(Tensor, self.head(self.backbone(images)).y)
 
 
-def export(network: nn.Module, images: Tensor, path: Path) -> Path:
-    """Write the network as ONNX for images of this shape."""
-    torch.onnx.export(network.eval(), (images,), path, dynamo=True, verbose=False, external_data=False)
+def trace(network: nn.Module, images: Tensor, path: Path) -> Path:
+    """Write the network as ONNX, for any batch of images of this shape."""
+    batch = ({0: torch.export.Dim("batch")},)
+    twice = images.expand(2, -1, -1, -1)
+    torch.onnx.export(
+        network.eval(), (twice,), path, dynamo=True, verbose=False, external_data=False, dynamic_shapes=batch
+    )
     return path
 
 
-def session(path: Path, threads: int) -> Callable[[], Any]:
-    """A call that runs the model once on an empty image."""
+def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """The model in ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    model = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    entry = model.get_inputs()[0]
-    feed = {entry.name: np.zeros([side if isinstance(side, int) else 1 for side in entry.shape], np.float32)}
-    return lambda: model.run(None, feed)
+    # waiting threads of the model before would spin on the core of the next one
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def measure(calls: dict[str, Callable[[], Any]], *, rounds: int, repeats: int) -> dict[str, list[float]]:
+def network_call(path: Path, threads: int, batch: int, shape: tuple[int, int]) -> Call | None:
+    """A call that runs the model on empty images; None where its batch is fixed to another."""
+    model = session(path, threads)
+    feeds = {}
+    for entry in model.get_inputs():
+        first = entry.shape[0]
+        if entry.name == "placement":
+            feeds[entry.name] = np.array((0, 0, 1, 1), np.float32)
+        elif entry.name == "size":
+            feeds[entry.name] = np.array(shape, np.float32)
+        elif isinstance(first, int) and first != batch:
+            return None
+        else:
+            kind = np.uint8 if "uint8" in entry.type else np.float32
+            feeds[entry.name] = np.zeros((batch, 3, *shape), kind)
+    return lambda: model.run(None, feeds)
+
+
+def eager_call(network: nn.Module, images: Tensor) -> Call:
+    """A call of the network in PyTorch."""
+
+    @torch.inference_mode()
+    def call() -> Any:
+        return network(images)
+
+    network.eval()
+    return call
+
+
+def measure(calls: dict[str, Call], *, rounds: int, repeats: int) -> dict[str, list[float]]:
     """Seconds of each call; the models take turns, so that all of them meet the same noise."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
@@ -66,42 +105,109 @@ def measure(calls: dict[str, Callable[[], Any]], *, rounds: int, repeats: int) -
     return seconds
 
 
+def show(title: str, seconds: dict[str, list[float]], reference: dict[str, str]) -> None:
+    """Print a table; each row beside the bare backbone in the same engine."""
+    print(f"\n{title}\n\n| | median ms | lowest ms | of the bare backbone there |\n|---|---|---|---|")
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        ratio = median / statistics.median(seconds[reference[name]])
+        print(f"| {name} | {median * 1e3:.2f} | {min(values) * 1e3:.2f} | {ratio:.2f} |", flush=True)
+
+
+def decoded(files: list[Path], size: tuple[int, int]) -> Callable[[], np.ndarray[Any, Any]]:
+    """The next file of a round, decoded whole and made the bare backbone's input by Pillow and NumPy."""
+    turn = iter(range(10**9))
+
+    def call() -> np.ndarray[Any, Any]:
+        with Image.open(files[next(turn) % len(files)]) as image:
+            small = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
+        pixels = np.asarray(small, np.float32).transpose(2, 0, 1)[None] / np.float32(255)
+        mean = np.array((0.485, 0.456, 0.406), np.float32)[None, :, None, None]
+        std = np.array((0.229, 0.224, 0.225), np.float32)[None, :, None, None]
+        return (pixels - mean) / std
+
+    return call
+
+
+def from_files(files: list[Path], paths: dict[str, Path], size: tuple[int, int], threads: int) -> dict[str, Call]:
+    """Calls from a JPEG file to the answer."""
+    bare, ready = session(paths["bare"], threads), decoded(files, size)
+    name = bare.get_inputs()[0].name
+    calls: dict[str, Call] = {"decode + resize + bare backbone": lambda: bare.run(None, {name: ready()})}
+    for label, path in (("locnet, ONNX file", paths["whole"]), ("locnet, int8 file", paths["whole int8"])):
+        calls[label] = _whole_call(session(path, threads), files)
+    return calls
+
+
+def _whole_call(model: onnxruntime.InferenceSession, files: list[Path]) -> Call:
+    turn = iter(range(10**9))
+
+    def call() -> Any:
+        with Image.open(files[next(turn) % len(files)]) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        return model.run(None, {"images": pixels[None]})
+
+    return call
+
+
+def write_models(localizer: Localizer, files: list[Path], folder: Path) -> dict[str, Path]:
+    """All ONNX files by name."""
+    height, width = localizer.image_size
+    images = torch.zeros(1, 3, height, width)
+    bare = timm.create_model(localizer.network.backbone.name, num_classes=0, global_pool="")
+    core = trace_core(localizer.network)
+    with_int8 = quantise(core, [localizer.prepare(file).image for file in files[:64]])
+    paths = {name: folder / f"{name}.onnx" for name in ("bare", "locnet", "int8", "whole", "whole int8")}
+    trace(bare, images, paths["bare"])
+    trace(Answer(localizer), images, paths["locnet"])
+    onnx.save(with_int8, paths["int8"])
+    onnx.save(with_scaling(core, localizer.image_size, localizer.resize), paths["whole"])
+    onnx.save(with_scaling(with_int8, localizer.image_size, localizer.resize), paths["whole int8"])
+    return paths
+
+
 def main() -> None:
-    """Export, measure, print a table."""
+    """Export, measure, print tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", default="mobilenetv2_100")
-    parser.add_argument("--strides", type=int, nargs="+", default=[8, 16, 32])
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--depth", type=int, default=2)
-    parser.add_argument("--bins", type=int, default=0)
-    parser.add_argument("--classes", type=int, default=3)
-    parser.add_argument("--size", type=int, default=224, help="pixels")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("run", help="RUN_DIR, CKPT or safetensors file")
+    parser.add_argument("--images", type=Path, required=True, help="folder of JPEG files")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--other", action="append", default=[], metavar="NAME=FILE.onnx")
     arguments = parser.parse_args()
 
-    images = torch.zeros(1, 3, arguments.size, arguments.size)
-    head = {"name": "grid", **{key: getattr(arguments, key) for key in ("strides", "width", "depth", "bins")}}
-    backbone = {"name": arguments.backbone, "image_size": arguments.size}
-    localizer = Network([f"class {n}" for n in range(arguments.classes)], backbone=backbone, head=head)
-    bare = timm.create_model(arguments.backbone, num_classes=0, global_pool="")
+    localizer = Localizer.load(arguments.run, device="cpu")
+    files = sorted(arguments.images.glob("*.jpg"))[:256]
+    size, name = localizer.image_size, localizer.network.backbone.name
+    bare = timm.create_model(name, num_classes=0, global_pool="")
+    others = {key: Path(file) for key, _, file in (text.partition("=") for text in arguments.other)}
+    print(f"{name}, {size[0]} x {size[1]}, torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}")
     with tempfile.TemporaryDirectory() as folder:
-        files = {
-            f"{arguments.backbone} alone": export(bare, images, Path(folder) / "bare.onnx"),
-            "locnet": export(Answer(localizer), images, Path(folder) / "locnet.onnx"),
-            **{name: Path(file) for name, _, file in (text.partition("=") for text in arguments.other)},
-        }
-        calls = {name: session(file, arguments.threads) for name, file in files.items()}
-        seconds = measure(calls, rounds=arguments.rounds, repeats=arguments.repeats)
-
-    reference = statistics.median(seconds["locnet"])
-    print(f"ONNX Runtime {onnxruntime.__version__}, {arguments.threads} thread(s), batch 1, {arguments.size} px")
-    print("| model | median ms | lowest ms | of locnet |\n|---|---|---|---|")
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"| {name} | {median * 1e3:.2f} | {min(values) * 1e3:.2f} | {median / reference:.2f} |")
+        paths = write_models(localizer, files, Path(folder))
+        for threads in arguments.threads:
+            torch.set_num_threads(threads)
+            for batch in arguments.batches:
+                images = torch.zeros(batch, 3, *size)
+                calls: dict[str, Call | None] = {
+                    f"{name} alone, PyTorch": eager_call(bare, images),
+                    "locnet, PyTorch": eager_call(Answer(localizer), images),
+                    f"{name} alone, ONNX Runtime": network_call(paths["bare"], threads, batch, size),
+                    "locnet, ONNX Runtime": network_call(paths["locnet"], threads, batch, size),
+                    "locnet, int8": network_call(paths["int8"], threads, batch, size),
+                    **{key: network_call(path, threads, batch, size) for key, path in others.items()},
+                }
+                possible = {key: call for key, call in calls.items() if call is not None}
+                repeats = max(arguments.repeats // batch, 1)
+                seconds = measure(possible, rounds=arguments.rounds if batch == 1 else 6, repeats=repeats)
+                engine = dict.fromkeys(possible, f"{name} alone, ONNX Runtime")
+                engine |= {key: f"{name} alone, PyTorch" for key in possible if key.endswith("PyTorch")}
+                show(f"{threads} thread(s), batch {batch}", seconds, engine)
+            ends = from_files(files, paths, size, threads)
+            seconds = measure(ends, rounds=arguments.rounds, repeats=16)
+            first = next(iter(ends))
+            show(f"{threads} thread(s), from a JPEG file", seconds, dict.fromkeys(ends, first))
 
 
 if __name__ == "__main__":

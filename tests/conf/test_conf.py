@@ -17,6 +17,7 @@ from locnet.config.schema import (
     CompareSettings,
     DoctorSettings,
     EvaluateSettings,
+    ExportSettings,
     ModelSettings,
     PackSettings,
     PredictSettings,
@@ -107,6 +108,8 @@ def test_the_other_commands_compose() -> None:
     check(compose("evaluate", ["checkpoint=a.ckpt", "data=csv", "data.root=b"]), EvaluateSettings)
     check(compose("predict", ["checkpoint=a.ckpt", "source=b"]), PredictSettings)
     check(compose("serve", ["checkpoint=a.ckpt"]), ServeSettings)
+    check(compose("export", ["checkpoint=a.ckpt"]), ExportSettings)
+    check(compose("export", ["checkpoint=a.ckpt", "format=[onnx,int8]", "data=csv", "data.root=b"]), ExportSettings)
     check(compose("doctor", ["data.root=b"]), DoctorSettings)
     check(compose("report", ["run=a", "report.groups=[day]"]), RewriteSettings)
     check(compose("compare", ["runs=[a,b]"]), CompareSettings)

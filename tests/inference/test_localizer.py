@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -193,6 +194,37 @@ def test_loading_what_cannot_be(checkpoint: Path, tmp_path: Path) -> None:
     for device, message in (("gpu", "^device=gpu is unknown; choose auto"), ("cuda:99", "^device=cuda:99 is not on")):
         with pytest.raises(LocnetError, match=message):
             Localizer.load(checkpoint, device=device)
+
+
+class Exploit:
+    """A pickle that runs a command when it is loaded."""
+
+    def __init__(self, touched: Path) -> None:
+        self.command = f"touch {touched}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (self.command,)
+
+
+def test_a_hostile_checkpoint_is_refused_and_not_executed(checkpoint: Path, tmp_path: Path) -> None:
+    """A checkpoint that is right in all else."""
+    touched, path = tmp_path / "touched", tmp_path / "hostile.ckpt"
+    content = torch.load(checkpoint, weights_only=True)
+    content["callbacks"] = {"extra": Exploit(touched)}
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"^.*hostile.ckpt is not a readable checkpoint: torn, or it holds more"):
+        Localizer.load(path)
+    assert not touched.exists()
+    torch.load(path, weights_only=False)  # the exploit is a real one
+    assert touched.exists()
+
+
+def test_a_checkpoint_of_a_newer_version_says_so(checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    content["hyper_parameters"] |= {"version": "99.1.0", "colour": "blue"}
+    torch.save(content, tmp_path / "new.ckpt")
+    with pytest.raises(CheckpointError, match=r"new.ckpt was written by locnet 99\.1\.0, this is .*; upgrade locnet"):
+        Localizer.load(tmp_path / "new.ckpt")
 
 
 def test_it_imports_neither_lightning_nor_hydra_nor_wandb(checkpoint: Path) -> None:

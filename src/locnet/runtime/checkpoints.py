@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+import safetensors
 import torch
 from pydantic import TypeAdapter
 from torch import Tensor, nn
@@ -24,6 +26,10 @@ if TYPE_CHECKING:  # Lightning is for those who train
 
 M = TypeVar("M", bound=nn.Module)
 
+WEIGHTS = "model.safetensors"
+"""The file that format=safetensors of export writes."""
+HEADER = "locnet"
+"""Where its header holds the hyperparameters, as JSON."""
 _NEEDED = {"classes", "model", "version"}
 _FOR_ANSWERS = ("state_dict", "hyper_parameters", "epoch", "global_step", "pytorch-lightning_version")
 
@@ -45,7 +51,7 @@ class Trained(NamedTuple):
 
 
 def find_checkpoint(place: str, name: str = BEST, *, cache: str | Path = "") -> Path:
-    """The checkpoint file that a user means by a file, by a run directory, or by an artifact at wandb.
+    """The checkpoint file that a user means by a file, a run or `format=safetensors` folder, or an artifact at wandb.
 
     Args:
         place: as typed.
@@ -60,28 +66,20 @@ def find_checkpoint(place: str, name: str = BEST, *, cache: str | Path = "") -> 
     path = Path(place).expanduser()
     if path.is_file():
         return path
-    inside = path / "checkpoints" / name
-    if inside.is_file():
-        return inside
+    for inside in (path / "checkpoints" / name, *([path / WEIGHTS] if name == BEST else [])):
+        if inside.is_file():
+            return inside
     kind = f"no checkpoints/{name} in it" if path.is_dir() else "no such file or directory"
     raise CheckpointError(f"{place}: {kind}; give a .ckpt file, or a run directory that training has finished in")
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Content of a checkpoint (`weights_only=True`: nothing in it is executed).
+    """Content of a checkpoint, or as much of it as a safetensors file has; nothing in it is executed.
 
     Raises:
         CheckpointError: unreadable, not a locnet checkpoint, or written by a newer version.
     """
-    try:
-        damaged = is_damaged(path)
-        content: Any = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a torn or foreign file makes the unpickler raise nearly anything
-        raise CheckpointError(
-            f"{path} is not a readable checkpoint: torn, or it holds more than tensors and plain values"
-        ) from error
-    if damaged:
-        raise CheckpointError(f"{path} is damaged: its content does not fit its checksum")
+    content: Any = _read_weights(path) if path.suffix == ".safetensors" else _read_pickle(path)
     hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(hparams, dict) or "state_dict" not in content or not hparams.keys() >= _NEEDED:
         raise CheckpointError(f"{path} is not a locnet checkpoint")
@@ -90,6 +88,30 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} was written by locnet {hparams['version']}, this is {locnet.__version__}; upgrade locnet"
         )
     return dict(content)
+
+
+def _read_pickle(path: Path) -> Any:
+    try:
+        damaged = is_damaged(path)
+        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a torn or foreign file makes the unpickler raise nearly anything
+        raise CheckpointError(
+            f"{path} is not a readable checkpoint: torn, or it holds more than tensors and plain values"
+        ) from error
+    if damaged:
+        raise CheckpointError(f"{path} is damaged: its content does not fit its checksum")
+    return content
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
+    """A file of `format=safetensors`: its header holds the hyperparameters."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            state = {f"model.{name}": file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        return {"hyper_parameters": json.loads(header.get(HEADER, "null")), "state_dict": state}
+    except Exception as error:  # a torn or foreign file
+        raise CheckpointError(f"{path} is not a readable safetensors file: torn, or something else") from error
 
 
 def load_module(path: Path) -> LocalizerModule:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from typing import Any, cast
-
-from pydantic import ValidationError
+from typing import cast
 
 from locnet.callbacks.progress import Progress
 from locnet.config.app import Job, JobResult
 from locnet.config.check import check
-from locnet.config.defaults import data_settings
 from locnet.config.schema import EvaluateSettings
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.resize import ResizeMode
-from locnet.errors import ConfigError
-from locnet.module import LocalizerModule
 from locnet.report.groups import check_groups
 from locnet.runtime.calibrate import EVERYTHING, calibrate
 from locnet.runtime.checkpoints import find_checkpoint, load_module
@@ -25,6 +20,7 @@ from locnet.runtime.collect import Collector
 from locnet.runtime.labels import refuse_without_boxes, say_labels
 from locnet.runtime.provenance import provenance
 from locnet.runtime.quiet import quiet
+from locnet.runtime.remembered import trained_on
 from locnet.runtime.results import write_results
 from locnet.runtime.rundir import claim, is_main_process, log_to
 from locnet.runtime.storage import BEST
@@ -44,7 +40,7 @@ def evaluate(job: Job) -> JobResult:
     path = find_checkpoint(settings.checkpoint, cache=settings.paths.cache)
     module = load_module(path)
     data = LabelledImagesModule(
-        settings.data or _trained_on(module),
+        settings.data or trained_on(module.hparams),
         image_size=module.model.image_size,
         classes=module.classes,
         resize=cast(ResizeMode, module.resize),
@@ -101,16 +97,3 @@ def _copy(checkpoint: Path, run_dir: Path) -> Path:
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(checkpoint, copy)
     return copy
-
-
-def _trained_on(module: LocalizerModule) -> Any:
-    """The data settings that the checkpoint remembers."""
-    remembered = cast(dict[str, Any], module.hparams).get("data")
-    if not remembered:
-        raise ConfigError("this checkpoint does not say what it was trained on; give data=csv data.root=DIR")
-    try:  # keys that its version did not know have their defaults
-        return data_settings(**remembered)
-    except (ValidationError, FileNotFoundError, TypeError) as error:
-        raise ConfigError(
-            "the data settings in this checkpoint are of another version; give data=csv data.root=DIR"
-        ) from error

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from locnet.config.schema.base import Positive, Settings, Share
+from locnet.config.schema.base import Positive, Settings, Share, Weight
 from locnet.config.schema.data import AnyLabels, DataSettings, LabelDataSettings, StreetsSettings
 from locnet.config.schema.model import ModelSettings
 
@@ -135,6 +135,40 @@ class ServeSettings(Settings):
     timeout: Annotated[float, Field(gt=0)]
     drain: Annotated[float, Field(ge=0)]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    paths: PathsSettings
+
+
+Format = Literal["onnx", "int8", "pt2", "openvino", "safetensors", "web"]
+
+
+class ToleranceSettings(Settings):
+    """`tolerance` of export: what a file may differ by from PyTorch."""
+
+    p_c: Share
+    box: Weight
+    agreement: Share
+
+
+class WebSettings(Settings):
+    """`web` of export: what the page of format=web is made with."""
+
+    runtime: str | None
+    samples: Positive
+
+
+class ExportSettings(Settings):
+    """`python -m locnet.export`."""
+
+    checkpoint: str
+    format: Format | Annotated[list[Format], Field(min_length=1)]
+    output: str | None
+    source: str | None
+    data: DataSettings | None = None
+    images: Positive
+    calibration_images: Positive
+    tolerance: ToleranceSettings
+    int8_tolerance: ToleranceSettings
+    web: WebSettings
     paths: PathsSettings
 
 

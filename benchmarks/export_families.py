@@ -1,0 +1,126 @@
+"""Export every backbone family of the tests, untrained, and compare each file with PyTorch: a table for docs/export.md.
+
+    python benchmarks/export_families.py [NAME ...]
+
+The pictures are noise of several sizes, scaled in the file; what is compared is p_c and the box in pixels of the input.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+
+from locnet import Localizer
+from locnet.errors import LocnetError
+from locnet.formats.engines import localizer_engine, open_engine
+from locnet.formats.onnx_file import trace_core, with_scaling, write_onnx
+from locnet.formats.openvino_file import write_openvino
+from locnet.formats.parity import ask, compare
+from locnet.formats.pt2 import write_pt2
+from locnet.models.network import Network
+
+FAMILIES = [
+    "lcnet_035",
+    "resnet10t",
+    "vit_tiny_patch16_224",
+    "convnext_atto",
+    "mobilenetv2_035",
+    "pvt_v2_b0",
+    "swin_tiny_patch4_window7_224",
+    "efficientnet_lite0",
+    "mobilenetv4_conv_small_050",
+    "regnetx_002",
+    "deit_tiny_patch16_224",
+    "coatnet_nano_rw_224",
+    "mobilevit_xxs",
+    "edgenext_xx_small",
+    "xcit_nano_12_p16_224",
+    "levit_128s",
+    "tiny_vit_5m_224",
+    "ghostnet_050",
+    "hrnet_w18_small",
+    "densenet121",
+    "eva02_tiny_patch14_224",
+    "efficientformer_l1",
+    "fastvit_t8",
+    "mambaout_femto",
+    "repvgg_a0",
+    "mobileone_s0",
+    "dla46_c",
+    "mixer_s32_224",
+    "poolformer_s12",
+    "twins_pcpvt_small",
+]
+"""Those of tests/models/test_backbone.py."""
+ABOUT = {"version": "0"}
+
+
+def pictures() -> list[np.ndarray[Any, Any]]:
+    """Smooth noise of several sizes."""
+    generator = np.random.default_rng(0)
+    sizes = ((240, 320), (224, 224), (500, 333), (120, 90))
+    noise = [Image.fromarray(generator.integers(0, 256, (h // 8, w // 8, 3), dtype=np.uint8)) for h, w in sizes]
+    return [
+        np.asarray(n.resize((w, h)).filter(ImageFilter.GaussianBlur(2))) for n, (h, w) in zip(noise, sizes, strict=True)
+    ]
+
+
+def row(name: str, folder: Path) -> str:
+    """The table's row of one family."""
+    started = time.monotonic()
+    torch.manual_seed(0)
+    # read off all cells: an untrained network has no peak, and which cell is the hottest would be a coin's choice
+    head = {"name": "grid", "strides": [8, 16, 32], "width": 16, "depth": 1, "read_off": "global"}
+    network = Network(("a", "b"), backbone={"name": name}, head=head)
+    localizer = Localizer(network, device="cpu")
+    images = pictures()
+    truth = ask(localizer_engine(localizer), images)
+    core: Any = None
+
+    def whole() -> Any:
+        nonlocal core
+        core = core or trace_core(network)
+        return with_scaling(core, network.image_size, "squash")
+
+    writers: dict[str, Callable[[], Path]] = {
+        "onnx": lambda: write_onnx(whole(), folder / "model.onnx", ABOUT),
+        "openvino": lambda: write_openvino(whole(), folder / "model.xml", ABOUT),
+        "pt2": lambda: write_pt2(network, "squash", folder / "model.pt2", ABOUT),
+    }
+
+    def cell(write: Callable[[], Path]) -> str:
+        try:
+            answers = ask(open_engine(write()), images)
+        except LocnetError as error:
+            return f"no: {str(error).rpartition(': ')[2]}"
+        except Exception as error:  # the engine refuses what the exporter wrote
+            return f"no: {type(error).__name__}: {str(error).splitlines()[0][:120]}"
+        parity = compare(truth, answers, threshold=0.0, input_size=network.image_size, p_c=0.01, box=1.0)
+        over = "" if parity.agreement == 1.0 else "**over**: "
+        return f"{over}{parity.p_c:.4f}, {parity.box:.2f} px"
+
+    cells = [cell(write) for write in writers.values()]
+    print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    return f"| `{name}` | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Print the table, row by row."""
+    warnings.simplefilter("ignore")
+    print("| backbone | onnx: p_c, box differ by at most | openvino | pt2 |\n|---|---|---|---|", flush=True)
+    for name in sys.argv[1:] or FAMILIES:
+        with tempfile.TemporaryDirectory() as folder:
+            print(row(name, Path(folder)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

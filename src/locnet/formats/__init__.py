@@ -1,0 +1,1 @@
+"""A trained localizer in other engines' files: image in, answer out, preprocessing and calibration inside."""
