@@ -85,7 +85,7 @@ def model_settings(
 ) -> dict[str, Any]:
     """Settings of the smallest network that does the whole job."""
     linear = {"name": "linear", "strides": [32], "activation": "probability", "dropout": 0.0}
-    parts = {"objectness": 1.0, "classes": 1.0, "box": 2.0, "l1": 1.0, "cells": 0.0}
+    parts = {"objectness": 1.0, "classes": 1.0, "box": 2.0, "l1": 1.0, "cells": 0.0, "edges": 0.0}
     multipart = {"name": "multipart", **parts, "box_term": "giou", "label_smoothing": 0.0}
     return {
         "backbone": {

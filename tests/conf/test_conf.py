@@ -50,6 +50,7 @@ COMPANIONS = {
     "head/classifier": ["loss=cross_entropy"],
     "head/softmax_box": ["loss=cross_entropy", "loss.box=5"],
     "loss/cross_entropy": ["head=classifier"],
+    "loss/squared_error": ["head.refine=false"],
     **{f"data/{name}": ["data.root=somewhere"] for name in (*READERS, "auto", "shards")},
     "callbacks/early_stopping": [],
 }
@@ -117,7 +118,7 @@ def test_the_other_commands_compose() -> None:
 
 
 def test_a_loss_without_weights_is_refused() -> None:
-    weights = [f"loss.{name}=0" for name in ("objectness", "classes", "box", "l1", "cells")]
+    weights = [f"loss.{name}=0" for name in ("objectness", "classes", "box", "l1", "cells", "edges")]
     with pytest.raises(ConfigError, match="all weights of loss=multipart are 0"):
         settings_of(*weights)
     settings_of(*weights[1:])

@@ -16,7 +16,7 @@ from locnet.losses import build_loss
 from locnet.losses.box import BOX_TERMS, box_term
 from locnet.losses.cells import focal_loss, heat_target, inside
 from locnet.losses.squared_error import squared_error
-from locnet.models.heads import Cells, Output
+from locnet.models.heads import Cells, Output, Refined
 from locnet.models.heads.grid import cell_centres
 
 CAR = torch.tensor([1, 0.5, 0.7, 0.3, 0.4, 0, 1, 0])
@@ -72,15 +72,18 @@ Build = Callable[[Tensor], Output]
 
 
 def _logits(raw: Tensor) -> Output:
-    """A head with everything: (B, 8 + K * 5) raw numbers."""
+    """A head with everything: (B, 8 + K * 5 + 4 + 4 * S) raw numbers."""
     objectness, box, classes = raw[:, 0], raw[:, 1:5], raw[:, 5:8]
-    cells = raw[:, 8:].unflatten(1, (9, 5))
+    cells = raw[:, 8:53].unflatten(1, (9, 5))
+    edges = raw[:, 57:].unflatten(1, (1, 4, 6))
+    refined = Refined(first=raw[:, 53:57], proposals=raw[:, None, 53:57].detach(), boxes=box[:, None], logits=edges)
     y = target.join(objectness.sigmoid(), box, classes.softmax(-1))
     return Output(
         y=y,
         objectness_logits=objectness,
         class_logits=classes,
         cells=Cells(heat=cells[..., 0], boxes=cells[..., 1:], centres=cell_centres(3, 3)),
+        refined=refined,
     )
 
 
@@ -106,9 +109,9 @@ def test_dont_care_elements_have_exactly_no_gradient(
 ) -> None:
     torch.manual_seed(1)
     y = torch.stack((BACKGROUND, BACKGROUND if only_background else CAR, BACKGROUND))
-    raw = torch.randn(3, 8 + 9 * 5) * 3
+    raw = torch.randn(3, 8 + 9 * 5 + 4 + 4 * 6) * 3
     if hostile:  # what diverges in a don't-care box must not reach the weights
-        raw[0, 1:5] = torch.tensor([float("inf"), float("nan"), -float("inf"), 1e30])
+        raw[0, 1:5] = raw[0, 53:57] = torch.tensor([float("inf"), float("nan"), -float("inf"), 1e30])
     raw.requires_grad_()
     loss = build_loss(name, **settings)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
@@ -120,8 +123,9 @@ def test_dont_care_elements_have_exactly_no_gradient(
     background = y[:, 0] == 0
     dont_care = raw.grad[background][:, 1:5] if name == "cross_entropy" else raw.grad[background][:, 1:8]
     assert bool((dont_care == 0).all()), dont_care
-    cell_boxes = raw.grad[background][:, 8:].reshape(-1, 9, 5)[..., 1:]
+    cell_boxes = raw.grad[background][:, 8:53].reshape(-1, 9, 5)[..., 1:]
     assert bool((cell_boxes == 0).all())
+    assert bool((raw.grad[background][:, 53:] == 0).all())  # of the box before the second look, and of its edges
     assert torch.isfinite(raw.grad).all()
     assert bool((raw.grad[background][:, 0 if name != "cross_entropy" else 8] != 0).all())  # p_c still learns
     if not only_background and settings.get("box_term") != "iou":  # IoU has no gradient where boxes do not touch

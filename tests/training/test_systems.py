@@ -21,11 +21,11 @@ Settings = Callable[..., dict[str, Any]]
 
 LINEAR = {"name": "linear", "strides": [32], "activation": "none", "dropout": 0.0}
 SOFTMAX = {"name": "softmax_box", "strides": [32], "dropout": 0.0}
-GRID = {"name": "grid", "strides": [8, 16, 32], "width": 16, "depth": 1, "dropout": 0.0, "bins": 0}
-GRID |= {"read_off": "local", "edge_attention": True}
+GRID = {"name": "grid", "strides": [4, 8, 16, 32], "grid_stride": 8, "width": 16, "depth": 1, "dropout": 0.0, "bins": 0}
+GRID |= {"read_off": "local", "edge_attention": True, "refine": True}
 SQUARED = {"name": "squared_error"}
 ENTROPY = {"name": "cross_entropy", "box_term": "smooth_l1", "label_smoothing": 0.0}
-PARTS = {"objectness": 1.0, "classes": 1.0, "box": 2.0, "l1": 1.0, "cells": 1.0}
+PARTS = {"objectness": 1.0, "classes": 1.0, "box": 2.0, "l1": 1.0, "cells": 1.0, "edges": 1.0}
 MULTIPART = {"name": "multipart", **PARTS, "box_term": "giou", "label_smoothing": 0.0}
 SYSTEMS = {
     "classification": (SOFTMAX | {"name": "classifier"}, ENTROPY | {"box": 0.0}),
@@ -33,7 +33,7 @@ SYSTEMS = {
     "classic": (LINEAR, SQUARED),
     "default": (GRID, MULTIPART),
     "grid-global": (GRID | {"read_off": "global", "edge_attention": False, "bins": 8}, MULTIPART),
-    "grid-squared": (GRID, SQUARED),
+    "grid-squared": (GRID | {"refine": False}, SQUARED),
 }
 BOX = {"iou", "gt_known_loc", "top1_loc", "max_box_acc_v2"}
 ALWAYS = {"accuracy", "class_accuracy", "objectness_ap", "loss"}

@@ -9,6 +9,7 @@ from locnet import target
 from locnet.losses.base import Loss, Term, needed, where_object
 from locnet.losses.box import BoxTerm, box_term
 from locnet.losses.cells import cells_loss
+from locnet.losses.edges import edges_loss
 from locnet.models.heads import Output
 
 
@@ -27,6 +28,7 @@ class MultipartLoss(Loss):
         box_term: BoxTerm = "giou",
         l1: float = 1.0,
         cells: float = 1.0,
+        edges: float = 1.0,
         label_smoothing: float = 0.0,
     ) -> None:
         """Set the weights.
@@ -38,10 +40,19 @@ class MultipartLoss(Loss):
             box_term: `l1`, `smooth_l1`, `iou`, `giou`, `diou` or `ciou`.
             l1: weight of the plain L1 distance of the four edges beside it.
             cells: weight of the dense terms, for heads with cells.
+            edges: weight of the second look's windows, for heads that have one. The box before the second look is
+                then trained like the answer.
             label_smoothing: share of the class target spread over all classes (Szegedy et al., 2016).
         """
         super().__init__()
-        self.weights = {"objectness": objectness, "classes": classes, "box": box, "l1": l1, "cells": cells}
+        self.weights = {
+            "objectness": objectness,
+            "classes": classes,
+            "box": box,
+            "l1": l1,
+            "cells": cells,
+            "edges": edges,
+        }
         self.box_term: BoxTerm = box_term
         self.label_smoothing = label_smoothing
 
@@ -69,8 +80,16 @@ class MultipartLoss(Loss):
             "l1": Term(box_term("l1", predicted, box), present),
         }
         weights = self.weights
+        overlap: BoxTerm = "giou" if self.box_term in ("l1", "smooth_l1") else self.box_term
+        if output.refined is not None:
+            first = where_object(present, output.refined.first, box)
+            parts |= {
+                "first_box": Term(box_term(self.box_term, first, box), present),
+                "first_l1": Term(box_term("l1", first, box), present),
+                "edges": edges_loss(output.refined, box, present, overlap),
+            }
+            weights = weights | {"first_box": weights["box"], "first_l1": weights["l1"]}
         if output.cells is not None and weights["cells"]:
-            overlap: BoxTerm = "giou" if self.box_term in ("l1", "smooth_l1") else self.box_term
             dense = cells_loss(output.cells, box, present, overlap)
             parts |= dense
             weights = weights | dict.fromkeys(dense, weights["cells"])

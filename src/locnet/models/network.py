@@ -41,7 +41,8 @@ class Network(nn.Module):
         name, strides = settings.pop("name"), settings.pop("strides")
         self.classes = tuple(classes)
         self.backbone = Backbone(**backbone, strides=strides)
-        self.head = build_head(name, self.backbone.channels, len(self.classes), **settings)
+        channels, found = self.backbone.channels, self.backbone.strides
+        self.head = build_head(name, channels, len(self.classes), strides=found, **settings)
         self.has_box = self.head.has_box
         self.image_size = self.backbone.image_size
         self.calibration = None

@@ -55,6 +55,8 @@ class GridHeadSettings(Settings):
     bins: Annotated[int, Field(ge=0, le=64)]
     read_off: Literal["local", "global"]
     edge_attention: bool
+    grid_stride: Positive
+    refine: bool
     dropout: Share
 
 
@@ -77,11 +79,12 @@ class MultipartSettings(Settings):
     box_term: BoxTerm
     l1: Weight
     cells: Weight
+    edges: Weight
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
     def _something_is_learnt(self) -> MultipartSettings:
-        if not any((self.objectness, self.classes, self.box, self.l1, self.cells)):
+        if not any((self.objectness, self.classes, self.box, self.l1, self.cells, self.edges)):
             raise ValueError("all weights of loss=multipart are 0, so nothing is learnt; set loss.box=2, say")
         return self
 
@@ -138,6 +141,10 @@ class ModelSettings(Settings):
         if plain and loss.name == "multipart":
             raise ValueError(
                 "head=linear gives plain numbers, loss=multipart needs probabilities: set head.activation=probability"
+            )
+        if isinstance(head, GridHeadSettings) and head.refine and loss.name != "multipart":
+            raise ValueError(
+                f"head.refine=true is trained by loss=multipart, not loss={loss.name}: set head.refine=false"
             )
         if head.name == "classifier" and isinstance(loss, CrossEntropySettings) and loss.box:
             raise ValueError(f"head=classifier has no box: set loss.box=0 (it is {loss.box})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from locnet.models.heads.base import Cells, Head, Output
+from locnet.models.heads.base import Cells, Head, Output, Refined
 from locnet.models.heads.grid import GridHead
 from locnet.models.heads.linear import LinearHead
 from locnet.models.heads.softmax import ClassifierHead, SoftmaxBoxHead
@@ -17,9 +17,13 @@ HEADS: dict[str, type[Head]] = {
     "grid": GridHead,
 }
 
-__all__ = ["HEADS", "Cells", "Head", "Output", "build_head"]
+__all__ = ["HEADS", "Cells", "Head", "Output", "Refined", "build_head"]
 
 
-def build_head(name: str, channels: Sequence[int], num_classes: int, **settings: Any) -> Head:
-    """The head of that name for feature maps of these channels."""
+def build_head(
+    name: str, channels: Sequence[int], num_classes: int, *, strides: Sequence[int] = (), **settings: Any
+) -> Head:
+    """The head of that name for feature maps of these channels and strides."""
+    if name == "grid":  # the others read the coarsest map
+        settings["strides"] = strides
     return HEADS[name](channels, num_classes, **settings)

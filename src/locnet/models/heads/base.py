@@ -28,6 +28,23 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class Refined:
+    """What a second look at the edges of J boxes an image says; the first one is the answer, others help training.
+
+    Attributes:
+        first: `(B, 4)` float, xyxy in fractions of the network's input: the box before the second look.
+        proposals: `(B, J, 4)` float, the boxes that were looked around, without a gradient.
+        boxes: `(B, J, 4)` float, those boxes with their edges moved.
+        logits: `(B, J, 4, S)` float, of the distribution of each edge over S places in the window.
+    """
+
+    first: Tensor
+    proposals: Tensor
+    boxes: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
 class Output:
     """What a head answers: y for everybody, and what the losses need beside it (None where a head has no such part).
 
@@ -37,6 +54,7 @@ class Output:
         class_logits: `(B, C)` float, before the softmax over classes.
         softmax_logits: `(B, C + 1)` float, before one softmax over the classes and background (last).
         cells: what a grid's cells say.
+        refined: the second look at the box's edges.
         raw_y: `(B, 5 + C)` float, y before the calibration, for the losses; None where there is none.
     """
 
@@ -45,6 +63,7 @@ class Output:
     class_logits: Tensor | None = None
     softmax_logits: Tensor | None = None
     cells: Cells | None = None
+    refined: Refined | None = None
     raw_y: Tensor | None = None
 
     @property

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from locnet import target
 from locnet.models.heads.base import Cells, Head, Output
+from locnet.models.heads.refine import EdgeRefiner
 
 _INITIAL_DISTANCE = 0.2  # each edge starts this share of the image away from the cell: about a mean box
 
@@ -31,11 +32,14 @@ class GridHead(Head):
         channels: Sequence[int],
         num_classes: int,
         *,
+        strides: Sequence[int] = (),
+        grid_stride: int = 8,
         width: int = 128,
         depth: int = 2,
         bins: int = 0,
         read_off: str = "local",
         edge_attention: bool = True,
+        refine: bool = True,
         dropout: float = 0.0,
     ) -> None:
         """Build the head.
@@ -43,6 +47,9 @@ class GridHead(Head):
         Args:
             channels: channels of the feature maps, fine to coarse.
             num_classes: C.
+            strides: of the feature maps, in pixels a cell; without them all maps are fused.
+            grid_stride: maps of at least this stride are fused into the grid, the finest of them being its own; finer
+                ones are for the second look at the edges alone.
             width: channels of the fused grid.
             depth: separable 5 x 5 convolutions on the fused grid.
             bins: each distance is the mean of a distribution over 0, 1/bins, ..., 1 of the input (Li et al.,
@@ -51,15 +58,20 @@ class GridHead(Head):
                 the box that the peak proposes, so that a second object does not pull the answer between the two.
             edge_attention: each edge has an attention of its own, beside the heat: the cells close to an edge see
                 it best (as in Wang et al., Side-Aware Boundary Localization, 2020).
+            refine: the edges of the box are looked at once more, close up (see `EdgeRefiner`).
             dropout: share of the pooled features that training drops.
         """
         super().__init__()
+        # a backbone whose maps are all finer has to make do with its coarsest
+        self.finer = min(sum(stride < grid_stride for stride in strides), len(channels) - 1)
+        own, channels = channels[: self.finer], channels[self.finer :]
         self.lateral = nn.ModuleList(_pointwise(c, width) for c in channels)
         self.context = nn.Linear(channels[-1], width)
         self.blocks = nn.Sequential(*(_separable(width) for _ in range(depth)))
         self.bins, self.local, self.edge_attention = bins, read_off == "local", edge_attention
         # heat, then the distances to the left, top, right and bottom edge, then the attention of each edge
         self.cells = nn.Conv2d(width, 1 + 4 * (bins + 1) + 4 * edge_attention, 1)
+        self.refiner = EdgeRefiner([width, *own]) if refine else None
         self.sharpness = nn.Parameter(torch.zeros(()))  # log of the factor from heat to attention
         self.dropout = nn.Dropout(dropout)
         features = width + 2 * channels[-1]
@@ -73,6 +85,7 @@ class GridHead(Head):
 
     def forward(self, maps: list[Tensor]) -> Output:
         """See `Head.forward`."""
+        own, maps = maps[: self.finer], maps[self.finer :]
         coarse = maps[-1]
         pooled = coarse.mean((2, 3))
         grid = self._fuse(maps, self.context(pooled))
@@ -88,6 +101,10 @@ class GridHead(Head):
             box = (of_edges * cells.boxes).sum(1)
         else:
             box = (attention.unsqueeze(-1) * cells.boxes).sum(1)
+        refined = None
+        if self.refiner is not None:
+            refined = self.refiner([grid, *own], box)
+            box = refined.boxes[:, 0]
 
         attention = attention.to(coarse.dtype)
         here = torch.einsum("bk,bdk->bd", attention, grid.flatten(2))
@@ -98,7 +115,7 @@ class GridHead(Head):
         objectness = self.objectness(torch.cat((features, peak), dim=-1)).squeeze(-1).float()
         classes = self.classes(features).float()
         y = target.join(objectness.sigmoid(), box, classes.softmax(-1))
-        return Output(y=y, objectness_logits=objectness, class_logits=classes, cells=cells)
+        return Output(y=y, objectness_logits=objectness, class_logits=classes, cells=cells, refined=refined)
 
     def _fuse(self, maps: list[Tensor], context: Tensor) -> Tensor:
         """`(B, width, h, w)` at the finest stride, every cell knowing the whole image through `context` (B, width)."""
