@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from locnet import target
 from locnet.models.heads import HEADS, Output, build_head
 from locnet.models.heads.grid import GridHead
 
-PROBABILITY = [("linear", {"activation": "probability"})]
+PROBABILITY: list[tuple[str, dict[str, Any]]] = [("linear", {"activation": "probability"})]
 
 
 def maps() -> list[Tensor]:
@@ -19,7 +21,7 @@ def maps() -> list[Tensor]:
 
 
 @pytest.mark.parametrize(("name", "settings"), [*[(name, {}) for name in HEADS], *PROBABILITY])
-def test_every_part_is_float32(name: str, settings: dict[str, str]) -> None:
+def test_every_part_is_float32(name: str, settings: dict[str, Any]) -> None:
     head = build_head(name, [8, 8], 3, **settings)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output: Output = head(maps())
