@@ -27,7 +27,7 @@ from locnet.runtime.exporting import export
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_predict.py"
 GRID = {"name": "grid", "strides": [16, 32], "width": 16, "depth": 1, "bins": 0, "dropout": 0.0}
-GRID |= {"read_off": "local", "edge_attention": True}
+GRID |= {"read_off": "local", "edge_attention": True, "grid_stride": 8, "refine": True}
 
 
 @pytest.fixture(scope="module")
