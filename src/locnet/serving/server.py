@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 KEY = "LOCNET_API_KEY"
 
-_LAST_REQUESTS = 0.5  # seconds for those who are connected to send what they have to say
+_LAST_REQUESTS = 3.0  # seconds at most for those who are connected to send what they have to say, on a busy machine too
 
 
 def serve(job: Job) -> JobResult:
@@ -107,7 +107,9 @@ class DrainingServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for connection in late:
             await loop.connect_accepted_socket(self._protocol, connection)
-        await asyncio.sleep(_LAST_REQUESTS)
+        end = loop.time() + _LAST_REQUESTS
+        while self.server_state.connections and loop.time() < end:  # each is closed after its answer
+            await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
