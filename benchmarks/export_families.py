@@ -32,39 +32,9 @@ from locnet.formats.pt2 import write_pt2
 from locnet.inference.inputs import prepare
 from locnet.models.network import Network
 
-FAMILIES = [
-    "lcnet_035",
-    "resnet10t",
-    "vit_tiny_patch16_224",
-    "convnext_atto",
-    "mobilenetv2_035",
-    "pvt_v2_b0",
-    "swin_tiny_patch4_window7_224",
-    "efficientnet_lite0",
-    "mobilenetv4_conv_small_050",
-    "regnetx_002",
-    "deit_tiny_patch16_224",
-    "coatnet_nano_rw_224",
-    "mobilevit_xxs",
-    "edgenext_xx_small",
-    "xcit_nano_12_p16_224",
-    "levit_128s",
-    "tiny_vit_5m_224",
-    "ghostnet_050",
-    "hrnet_w18_small",
-    "densenet121",
-    "eva02_tiny_patch14_224",
-    "efficientformer_l1",
-    "fastvit_t8",
-    "mambaout_femto",
-    "repvgg_a0",
-    "mobileone_s0",
-    "dla46_c",
-    "mixer_s32_224",
-    "poolformer_s12",
-    "twins_pcpvt_small",
-]
-"""Those of tests/models/test_backbone.py."""
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models"))
+from families import FAMILIES, QUICK
+
 ABOUT = {"version": "0"}
 
 
@@ -128,7 +98,7 @@ def main() -> None:
     """Print the table, row by row."""
     warnings.simplefilter("ignore")
     print("| backbone | p_c spans | onnx: p_c, box differ by | openvino | pt2 |\n|---|---|---|---|---|", flush=True)
-    for name in sys.argv[1:] or FAMILIES:
+    for name in sys.argv[1:] or [*QUICK, *FAMILIES]:
         with tempfile.TemporaryDirectory() as folder:
             print(row(name, Path(folder)), flush=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from locnet.config.compose import compose
 from locnet.errors import CheckpointError
 from locnet.runtime.checkpoints import find_checkpoint
 
@@ -56,6 +57,19 @@ def test_an_artifact_is_downloaded_and_its_checkpoint_found(
     assert server.asked == [NAME]
     assert found.read_bytes() == checkpoint.read_bytes()
     assert found == tmp_path / "artifacts" / "me_locnet_model-abc_v3" / "best.ckpt"  # by version: aliases move
+
+
+@pytest.mark.usefixtures("logged_in")
+@pytest.mark.parametrize("variable", ["LOCNET_CACHE", "XDG_CACHE_HOME", "HOME"])
+def test_without_a_configuration_it_is_kept_where_the_default_one_says(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Path, tmp_path: Path, variable: str
+) -> None:
+    serve(monkeypatch, checkpoint, "best.ckpt")
+    for name in ("LOCNET_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    cache = Path(compose("evaluate", ["checkpoint=c"])["paths"]["cache"]).expanduser()
+    assert find_checkpoint("artifact:" + NAME).is_relative_to(cache / "artifacts")
 
 
 @pytest.mark.usefixtures("logged_in")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from locnet.comparison.numbers import Comparison, beyond_luck
+from locnet.comparison.numbers import PER_CLASS, Comparison, beyond_luck
 from locnet.config.messages import shown
 from locnet.page.parts import printable
 from locnet.report.intervals import Interval
@@ -30,9 +30,9 @@ def print_comparison(c: Comparison) -> None:
     for name, against in zip(c.names[1:], c.against, strict=True):
         gained, lost = len(against.gained), len(against.lost)
         console.print(Text(f"{name} beside {c.names[0]}: {gained} images gained, {lost} lost"))
-        table = _table("class", *(SCORE_TITLES[key] for key in ("accuracy", "iou", "top1_loc")))
+        table = _table("class", *(SCORE_TITLES[key] for key in PER_CLASS))
         for label, found in list(against.classes.items())[:_MOST_CLASSES]:
-            cells = (_difference(found.get(key)) for key in ("accuracy", "iou", "top1_loc"))
+            cells = (_difference(found.get(key)) for key in PER_CLASS)
             table.add_row(Text(printable(label)), *cells)
         console.print(table)
     for key, values in list(c.settings.items())[:_MOST_SETTINGS]:
@@ -42,7 +42,7 @@ def print_comparison(c: Comparison) -> None:
 
 
 def _scores(c: Comparison) -> Table:
-    table = _table("", *(name for name in c.names), *(f"{name} - {c.names[0]}" for name in c.names[1:]))
+    table = _table("", *c.names, *(f"{name} - {c.names[0]}" for name in c.names[1:]))
     for key, title in SCORE_TITLES.items():
         if any(key in scores for scores in c.scores):
             values = [_value(scores.get(key)) for scores in c.scores]

@@ -62,10 +62,10 @@ class Localizer:
 
     @classmethod
     def load(cls, place: str | PathLike[str], *, device: str = "auto", threshold: float | None = None) -> Localizer:
-        """Load a run directory or a checkpoint; nothing in the file is executed.
+        """Load a run directory, a checkpoint, or one that wandb keeps; nothing in the file is executed.
 
         Args:
-            place: of either.
+            place: of one of them; `artifact:ENTITY/PROJECT/NAME:ALIAS` is downloaded.
             device: auto, cpu, cuda, cuda:1, mps.
             threshold: None takes the one that was learned with the network.
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from locnet.predictions import EDGES
+
 BACKGROUND = "background"
-EDGES = ("xmin", "ymin", "xmax", "ymax")
 CROP = tuple(f"crop_{edge}" for edge in EDGES)
 FIELDS = ("file", "p_c", "class", "verdict", *EDGES, "width", "height")
 """The columns of every table of answers, before the crop (where one is asked for) and the class scores."""

@@ -12,6 +12,7 @@ from filelock import FileLock
 from pytorch_lightning.loggers import Logger, MLFlowLogger
 
 from locnet.config.messages import one_line
+from locnet.config.tree import dotted
 from locnet.errors import ConfigError
 from locnet.loggers.base import Dashboard, RunContext
 from locnet.loggers.content import Chart, DataSet, Picture
@@ -126,10 +127,6 @@ class MlflowRun(Dashboard, MLFlowLogger):
         ]
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """MLflow's parameters have no levels; dots stand for them."""
-    flat: dict[str, Any] = {}
-    for name, value in config.items():
-        key = f"{prefix}{name}"
-        flat |= _flat(value, f"{key}.") if isinstance(value, Mapping) and value else {key: value}
-    return flat
+    return {key: value for key, value in dotted(config) if not (isinstance(value, Mapping) and value)}

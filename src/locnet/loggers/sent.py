@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from locnet.runtime.files import beside
+
 
 class Sent:
     """The last step that each name was sent of, kept in a file.
@@ -37,6 +39,6 @@ class Sent:
         """Note down what has been sent."""
         self.rows += 1
         self.steps.update(dict.fromkeys(content, step))
-        partial = self.path.with_name(f".{self.path.name}.partial")
+        partial = beside(self.path)  # not flushed to the disk: a row is sent often, and a power cut may repeat one
         partial.write_text(json.dumps({"rows": self.rows, "steps": self.steps}), encoding="utf-8")
         partial.replace(self.path)

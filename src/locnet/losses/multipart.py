@@ -28,7 +28,7 @@ class MultipartLoss(Loss):
         box_term: BoxTerm = "giou",
         l1: float = 1.0,
         cells: float = 1.0,
-        edges: float = 1.0,
+        edges: float = 2.0,
         label_smoothing: float = 0.0,
     ) -> None:
         """Set the weights.

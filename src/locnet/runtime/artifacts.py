@@ -14,6 +14,12 @@ _START = re.compile(r"(artifact:|wandb-artifact:)/*")
 _NAME = re.compile(r"(?:[\w.-]+/){0,2}[\w.-]+:[\w.-]+")
 
 
+def default_cache() -> Path:
+    """Where things are kept for those who have no configuration to say so: as `paths.cache` has it."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("LOCNET_CACHE") or f"{home}/locnet")
+
+
 def is_artifact(place: str) -> bool:
     """Whether a user means an artifact and no file."""
     return _START.match(place) is not None

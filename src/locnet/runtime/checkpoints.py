@@ -18,7 +18,7 @@ from locnet.config.schema import ModelSettings
 from locnet.data.resize import ResizeMode
 from locnet.errors import CheckpointError
 from locnet.models.network import Network
-from locnet.runtime.artifacts import fetch, is_artifact
+from locnet.runtime.artifacts import default_cache, fetch, is_artifact
 from locnet.runtime.storage import BEST, is_damaged, write_checkpoint
 
 if TYPE_CHECKING:  # Lightning is for those who train
@@ -50,19 +50,20 @@ class Trained(NamedTuple):
     hparams: dict[str, Any]
 
 
-def find_checkpoint(place: str, name: str = BEST, *, cache: str | Path = "") -> Path:
+def find_checkpoint(place: str, name: str = BEST, *, cache: str | Path | None = None) -> Path:
     """The checkpoint file that a user means by a file, a run or `format=safetensors` folder, or an artifact at wandb.
 
     Args:
         place: as typed.
         name: of the file in a run directory.
-        cache: folder for artifacts.
+        cache: folder for artifacts; None takes the default one.
 
     Raises:
         CheckpointError: there is none.
     """
     if is_artifact(place):
-        return fetch(place, Path(cache).expanduser().absolute() / "artifacts", name)
+        kept = Path(cache) if cache is not None else default_cache()
+        return fetch(place, kept.expanduser().absolute() / "artifacts", name)
     path = Path(place).expanduser()
     if path.is_file():
         return path

@@ -6,9 +6,8 @@ import re
 
 import torch
 
+from locnet.config.schema.base import DEVICE
 from locnet.errors import ConfigError
-
-PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 
 
 def pick_device(name: str) -> torch.device:
@@ -17,7 +16,7 @@ def pick_device(name: str) -> torch.device:
     Raises:
         ConfigError: there is no such device, or this machine does not have it.
     """
-    if not re.match(PATTERN, name):
+    if not re.match(DEVICE, name):
         raise ConfigError(f"device={name} is unknown; choose auto, cpu, cuda, cuda:1 or mps")
     has_mps = torch.backends.mps.is_available()
     if name == "auto":

@@ -45,16 +45,16 @@ def open_logger(maker: Callable[..., Logger], run: RunContext) -> Logger:
 
 def data_set(records: Records, name: str) -> DataSet:
     """What a dashboard is told about the data; `name` is the format."""
-    counts = records.counts()
+    counts, fingerprint = records.counts(), records.fingerprint()
     about = {
-        "fingerprint": records.fingerprint(),
+        "fingerprint": fingerprint,
         "format": name,
         "root": str(records.root),
         "classes": list(records.classes),
         "images": {split: sum(counts[split].values()) for split in SPLITS},
         "objects": counts,
     }
-    return DataSet(records.fingerprint(), about)
+    return DataSet(fingerprint, about)
 
 
 def show_test(

@@ -59,7 +59,7 @@ def predict(job: Job) -> JobResult:
     output = Path(settings.output).expanduser() if settings.output else job.run_dir
     pictures = Pictures(output, settings.annotate, settings.crops, settings.coverage)
     source = open_source(settings.source, leave_out=pictures.folders)
-    _begin(output, job, settings)
+    _begin(output, checkpoint, job, settings)
     with ExitStack() as stack:
         run = _Run(output, source, pictures, stack)
         files = stream_files(
@@ -198,14 +198,13 @@ def _write_formats(answers: Answers, formats: Sequence[str], output: Path) -> li
     return written
 
 
-def _begin(output: Path, job: Job, settings: PredictSettings) -> None:
+def _begin(output: Path, checkpoint: Path, job: Job, settings: PredictSettings) -> None:
     """Make the output this call's own, or go on in that of an earlier one.
 
     Raises:
         ConfigError: another run lives there, or one that would have given other answers.
     """
-    with find_checkpoint(settings.checkpoint, cache=settings.paths.cache).open("rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     config = job.config | {DIGEST: digest}
     if settings.resume and (output / CONFIG).is_file():
         begun: Any = OmegaConf.to_container(OmegaConf.load(output / CONFIG))

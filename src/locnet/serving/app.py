@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, create_model
 
 from locnet import __version__
 from locnet.inference.localizer import Localizer
-from locnet.inference.result import CROP, EDGES
+from locnet.inference.result import CROP
+from locnet.predictions import EDGES
 from locnet.serving.service import Service
 from locnet.serving.telemetry import CONTENT_TYPE
 from locnet.writers.base import columns

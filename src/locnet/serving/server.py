@@ -18,6 +18,7 @@ from locnet.config.check import check
 from locnet.config.schema import ServeSettings
 from locnet.errors import ConfigError
 from locnet.inference.localizer import Localizer
+from locnet.runtime.checkpoints import find_checkpoint
 from locnet.serving.app import build_app
 from locnet.serving.service import Bounds, Service
 
@@ -37,7 +38,8 @@ def serve(job: Job) -> JobResult:
     settings = check(job.config, ServeSettings)
     with suppress(OSError):
         job.run_dir.rmdir()  # Hydra has made it, and nothing is written
-    localizer = Localizer.load(settings.checkpoint, device=settings.device, threshold=settings.threshold)
+    checkpoint = find_checkpoint(settings.checkpoint, cache=settings.paths.cache)
+    localizer = Localizer.load(checkpoint, device=settings.device, threshold=settings.threshold)
     margin = localizer.margin(settings.coverage) if settings.coverage is not None else None
     place = _bind(settings.host, settings.port)
     service = Service(localizer, bounds_of(settings), margin=margin, key=os.environ.get(KEY, ""))

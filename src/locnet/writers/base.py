@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from locnet.inference.result import CROP, EDGES, FIELDS
+from locnet.inference.result import CROP, FIELDS
+from locnet.page.parts import printable
+from locnet.predictions import EDGES
 from locnet.runtime.files import beside
 
 
@@ -52,11 +54,6 @@ def columns(classes: tuple[str, ...], *, crops: bool, frames: bool) -> tuple[str
 def frame_name(file: str, frame: int | None) -> str:
     """What the picture of a frame is called; the file itself where there is none."""
     return file if frame is None else f"{file}-{frame:06}.jpg"
-
-
-def printable(text: str) -> str:
-    """Text that every encoding of Unicode takes: bytes of a name that are not UTF-8 become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def score(row: dict[str, Any]) -> float:

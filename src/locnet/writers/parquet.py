@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from locnet.inference.result import CROP
+from locnet.page.parts import printable
 from locnet.runtime.files import beside
-from locnet.writers.base import Answers, printable
+from locnet.writers.base import Answers
 
 _ROW_GROUP = 16_384
 _TYPES = {

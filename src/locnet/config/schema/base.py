@@ -12,6 +12,8 @@ Weight = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=16)]
 ImageSize = Pixels | Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
+DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+Device = Annotated[str, Field(pattern=DEVICE)]
 BoxOrigin = Literal["continuous", "zero_inclusive", "one_inclusive"]
 BoxTerm = Literal["l1", "smooth_l1", "iou", "giou", "diou", "ciou"]
 

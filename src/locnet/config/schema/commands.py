@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from locnet.config.schema.base import Positive, Settings, Share, Weight
+from locnet.config.schema.base import Device, Positive, Settings, Share, Weight
 from locnet.config.schema.data import AnyLabels, DataSettings, LabelDataSettings, StreetsSettings
 from locnet.config.schema.model import ModelSettings
 
@@ -108,7 +108,7 @@ class PredictSettings(Settings):
     coverage: Annotated[float, Field(gt=0, lt=1)] | None
     batch_size: Positive
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    device: Device
     paths: PathsSettings
 
     @property
@@ -134,7 +134,7 @@ class ServeSettings(Settings):
     max_connections: Positive
     timeout: Annotated[float, Field(gt=0)]
     drain: Annotated[float, Field(ge=0)]
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    device: Device
     paths: PathsSettings
 
 
