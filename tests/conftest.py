@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +175,22 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model() -> Callable[..., dict[str, Any]]:
     """Settings of a tiny network; see `model_settings`."""
     return model_settings
+
+
+@pytest.fixture(scope="module")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of a server on this machine that speaks the API of S3; `s3://` means it as long as the module lasts."""
+    pytest.importorskip("s3fs", reason="pip install 'locnet[s3]'")
+    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    port: int = server.get_host_and_port()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        patch.setenv("AWS_CONFIG_FILE", str(tmp_path_factory.mktemp("aws") / "none"))
+        patch.setenv("AWS_MAX_ATTEMPTS", "1")
+        yield port
+    server.stop()

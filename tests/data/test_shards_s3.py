@@ -17,8 +17,6 @@ from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.shards.pack import pack
 from locnet.errors import DataError
 
-pytest.importorskip("s3fs", reason="pip install 'locnet[s3]'")
-server_of = pytest.importorskip("moto.server", reason="moto is not installed")
 pytestmark = pytest.mark.slow
 
 Manifest = Callable[..., Path]
@@ -34,25 +32,16 @@ def packed(manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def proxy(packed: Path) -> Iterator[FlakyProxy]:
+def proxy(packed: Path, s3_port: int) -> Iterator[FlakyProxy]:
     """A bucket with the shards, behind connections that can be told to break."""
-    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    proxy = FlakyProxy(port, after=10_000)
+    proxy = FlakyProxy(s3_port, after=10_000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
-        patch.setenv("AWS_CONFIG_FILE", str(packed / "none"))
-        patch.setenv("AWS_MAX_ATTEMPTS", "1")
         system = fsspec.filesystem("s3", skip_instance_cache=True)
         system.mkdir("photos")
         system.put(f"{packed}/", "photos/packed/", recursive=True)
         yield proxy
     proxy.close()
-    server.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -168,6 +168,14 @@ def test_lists_without_files(source: str, said: str, tmp_path: Path, monkeypatch
     assert str(error.value).startswith(f"source={source}: {said}")
 
 
+def test_a_list_behind_a_url() -> None:
+    fsspec.filesystem("memory").pipe("/lists/list.txt", b"a.png\r\n\nmemory://lists/b.png")
+    found = open_source("@memory://lists/list.txt")
+    assert list(found.names) == ["a.png", "memory://lists/b.png"]
+    with pytest.raises(DataError, match=r"^source=@memory://lists/no: memory://lists/no: there is no such file"):
+        open_source("@memory://lists/no")
+
+
 @pytest.mark.parametrize(
     ("source", "file", "place"),
     [
@@ -191,6 +199,9 @@ def test_urls(tmp_path: Path) -> None:
     system = fsspec.filesystem("memory")
     for name in ("b.png", "a.PNG", "sub/c.jpg", ".hidden/d.jpg", "notes.txt"):
         system.pipe(f"/urls/{name}", b"x")
+    system.pipe("/urls/other/[e].png", b"x")
+    assert list(open_source("memory://urls/other/[e].png").names) == ["memory:///urls/other/[e].png"]
+    system.rm("/urls/other", recursive=True)
     found = open_source("memory://urls")
     assert list(found.names) == ["memory:///urls/a.PNG", "memory:///urls/b.png", "memory:///urls/sub/c.jpg"]
     assert found.count is not None

@@ -28,6 +28,7 @@ from locnet.runtime.checkpoints import find_checkpoint
 from locnet.runtime.journal import Journal, read_rows
 from locnet.runtime.pace import Pace
 from locnet.runtime.pictures import Pictures, full_size
+from locnet.runtime.quiet import quiet
 from locnet.runtime.rundir import CONFIG, claim
 from locnet.sources import Source, open_source
 from locnet.sources.video import is_video
@@ -42,6 +43,7 @@ _DECIDES = (DIGEST, "threshold", "coverage", "annotate", "crops", "fps")
 """What a run that goes on must share with the one that began: another value would give other answers or files."""
 
 
+@quiet()
 def predict(job: Job) -> JobResult:
     """Write `predictions.jsonl` and what else `format` names; exit code 1 where files were skipped.
 

@@ -22,7 +22,10 @@ _MESSAGES = (
     ".*Found .* module\\(s\\) in eval mode.*",  # backbone.freeze=true keeps its statistics on purpose
     ".*Experiment logs directory .* exists and is not empty.*",  # logger=csv on resume
 )
-_CHATTY = ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric")
+_CHATTY = (
+    *("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric"),
+    *("aiobotocore", "botocore"),  # of S3: where they found keys, once for each process
+)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +17,7 @@ from PIL import Image
 
 from locnet.errors import DataError
 from locnet.sources.folders import walk_sorted
-from locnet.sources.urls import is_url, pattern_of, walk_url
+from locnet.sources.urls import is_url, pattern_of, read_url, walk_url
 from locnet.sources.video import SUFFIXES
 
 STDIN = "-"
@@ -64,7 +65,7 @@ def open_source(source: str, leave_out: Collection[Path] = ()) -> Source:
     Args:
         source: a file (of any name), a folder (searched with its sub-folders for endings that Pillow reads; hidden
             files and folders are left out), a pattern such as `photos/**/*.jpg`, an fsspec URL of any of these,
-            `@FILE` for a list of them, a line each, or `-` for such a list on stdin.
+            `@FILE` or `@URL` for a list of them, a line each, or `-` for such a list on stdin.
         leave_out: folders whose files do not count: the copies that an earlier call has written.
 
     Raises:
@@ -73,12 +74,7 @@ def open_source(source: str, leave_out: Collection[Path] = ()) -> Source:
     if source == STDIN:
         return _begun(source, _lines(sys.stdin.buffer), "stdin names no file; give one path a line", base=None)
     if source.startswith("@") and not Path(source).exists():
-        place = Path(source[1:]).expanduser()
-        try:
-            lines = _lines(place.open("rb"))
-        except OSError as error:
-            raise DataError(f"source={source}: the list cannot be read ({error.strerror})") from error
-        return _begun(source, lines, "the list names no file; give one path a line", base=None)
+        return _begun(source, _lines(_open_list(source)), "the list names no file; give one path a line", base=None)
     if is_url(source):
         search = partial(walk_url, source, image_suffixes())
         base = _fixed_part(pattern_of(source))
@@ -107,6 +103,24 @@ def _begun(
     if first is None:
         raise DataError(f"source={source}: {nothing}")
     return Source(chain([first], names), base, can_repeat=base is None, count=count)
+
+
+def _open_list(source: str) -> BinaryIO:
+    """The file of a list, here or behind a URL.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    place = source[1:]
+    if is_url(place):
+        try:
+            return BytesIO(read_url(place).content)
+        except DataError as error:
+            raise DataError(f"source={source}: {error}") from error
+    try:
+        return Path(place.removeprefix("file://")).expanduser().open("rb")
+    except OSError as error:
+        raise DataError(f"source={source}: the list cannot be read ({error.strerror})") from error
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:

@@ -40,7 +40,7 @@ def walk_url(source: str, suffixes: Collection[str]) -> Iterator[str]:
     """
     with _explained(source):
         system, path = fsspec.core.url_to_fs(source)
-        if glob.has_magic(path):
+        if _is_pattern(system, path):
             found = iter(sorted(system.glob(path)))
         elif system.isdir(path):
             found = _walk(system, path, suffixes)
@@ -58,7 +58,7 @@ def pattern_of(source: str) -> str:
     """
     with _explained(source):
         system, path = fsspec.core.url_to_fs(source)
-        is_folder = not glob.has_magic(path) and system.isdir(path)
+        is_folder = not _is_pattern(system, path) and system.isdir(path)
         return str(system.unstrip_protocol(path)).rstrip("/") + "/*" * is_folder
 
 
@@ -71,6 +71,11 @@ def _explained(source: str) -> Iterator[None]:
     except Exception as error:  # every client library has errors of its own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"source={source}: cannot be listed ({reason})") from error
+
+
+def _is_pattern(system: Any, path: str) -> bool:
+    """As on this machine, what exists under just this name is meant, whatever characters it has."""
+    return glob.has_magic(path) and not system.exists(path)
 
 
 def _walk(system: Any, root: str, suffixes: Collection[str]) -> Iterator[str]:

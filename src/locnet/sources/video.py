@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -14,6 +15,17 @@ from locnet.sources.folders import ending
 from locnet.sources.urls import is_url
 
 SUFFIXES = frozenset([".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"])
+
+_TURNS: dict[tuple[int, ...], Image.Transpose] = {
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,  # Pillow turns counterclockwise
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+}
+"""By the signs of a, b, c, d of a display matrix: a pixel at (x, y) is shown at (ax + cy, bx + dy), y down."""
 
 
 def is_video(name: str) -> bool:
@@ -50,10 +62,9 @@ def frames(file: str, rate: float | None = None) -> Iterator[tuple[int, float, I
                         continue
                     due = _next_tick(max(due, time) if due == float("-inf") else due, time, rate)
                 yield number, round(time, 6), _upright(frame)
-        except (av.error.FFmpegError, OSError, IndexError) as error:
-            reason = getattr(error, "strerror", None) or "there is no video in it"
+        except Exception as error:  # PyAV's, the system's, and of URLs each client library has its own
             where = f"damaged behind frame {number}" if number >= 0 else "cannot be read as a video"
-            raise DataError(f"{file}: {where} ({reason})") from error
+            raise DataError(f"{file}: {where} ({_reason(error)})") from error
 
 
 def _next_tick(due: float, time: float, rate: float) -> float:
@@ -63,8 +74,25 @@ def _next_tick(due: float, time: float, rate: float) -> float:
     return due
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, IndexError):
+        return "there is no video in it"
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    return getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def _upright(frame: Any) -> Image.Image:
+    """The frame as a player shows it: phones film as the sensor lies, and write beside it how it was held."""
     image: Image.Image = frame.to_image()
-    turn = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
-    by = turn.get(round(frame.rotation) % 360)  # of phones: counterclockwise, as Pillow has it
-    return image if by is None else image.transpose(by)
+    turn = _TURNS.get(_direction(frame))
+    return image if turn is None else image.transpose(turn)
+
+
+def _direction(frame: Any) -> tuple[int, ...]:
+    """Signs of a, b, c, d of the frame's display matrix; of numbers below a thousandth 0."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])  # 16.16 fixed point
+    return tuple((number > 65) - (number < -65) for number in (a, b, c, d))
