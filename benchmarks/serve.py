@@ -1,11 +1,13 @@
 """`python -m locnet.serve` on loopback: throughput and latency at 1, 4 and 16 times what it sustains; hostile inputs.
 
-    python benchmarks/serve.py CHECKPOINT PHOTOS [--seconds 15] [--hostile 10000] [--rates 1 4 16]
+    python benchmarks/serve.py CHECKPOINT PHOTOS [--seconds 15] [--rates 1 4 16] [--hostile 10000] [--ends 3]
 
 First a closed loop of a few clients finds the sustainable rate (requests a second with all of them answered). Then
 requests arrive at a fixed rate whether or not earlier ones are answered, at 0.9 of it (1x), 4x and 16x. An answer is
-wrong where it is not the localizer's own for that photo (box to 0.1 pixel, p_c to 0.001, the class). In the end hostile
-files are sent, and resident memory is read on the way. Client and server share the machine's cores.
+wrong where it is not the localizer's own for that photo (box to 0.1 pixel, p_c to 0.001, the class). Then hostile files
+are sent, and resident memory is read on the way (`--seconds 0` sends nothing else). In the end SIGTERM comes while
+clients ask, several times: each of them goes on until nobody lets it in, and every request must have its answer or its
+503. Client and server share the machine's cores.
 """
 
 from __future__ import annotations
@@ -71,8 +73,8 @@ class Load:
         self.seconds: list[float] = []
         self.wrong = 0
 
-    async def ask(self, client: httpx.AsyncClient, number: int) -> None:
-        """One request."""
+    async def ask(self, client: httpx.AsyncClient, number: int) -> str:
+        """One request; its status, or what went wrong."""
         begun = time.monotonic()
         index = number % len(self.photos)
         try:
@@ -81,11 +83,12 @@ class Load:
             )
         except httpx.TransportError as error:
             self.statuses[type(error).__name__] += 1
-            return
+            return type(error).__name__
         self.statuses[str(response.status_code)] += 1
         if response.status_code == 200:
             self.seconds.append(time.monotonic() - begun)
             self.wrong += not same(response.json()["predictions"][0], self.answers[index])
+        return str(response.status_code)
 
     async def closed(self, seconds: float, clients: int) -> float:
         """Answers a second of clients that each wait for theirs."""
@@ -144,13 +147,30 @@ async def hostile(server: Server, count: int) -> None:
             kind = ("image/png", "application/octet-stream", "text/plain")[number % 20 // 9]
             response = await client.post(f"{server.url}/predict", content=content, headers={"content-type": kind})
             statuses[response.status_code] += 1
-            if number % (count // 8) == 0:
+            if number % (count // 16) == count // 16 - 1:
                 memory.append(server.resident)
 
     async with httpx.AsyncClient(timeout=60) as client:
         await asyncio.gather(*(one(client) for _ in range(8)))
-    shown = ", ".join(f"{value:.0f}" for value in [*memory, server.resident])
+    shown = ", ".join(f"{value:.0f}" for value in memory)
     print(f"hostile: {sum(statuses.values())} files, statuses {dict(statuses)}, resident MB {shown}", flush=True)
+
+
+async def ended(server: Server, load: Load, clients: int = 32) -> None:
+    """SIGTERM under load: what became of the requests of clients that go on until nobody lets them in."""
+    load.reset()
+
+    async def one(number: int) -> None:
+        async with httpx.AsyncClient(timeout=60) as client:
+            while await load.ask(client, number) != "ConnectError":  # nobody lets us in any more: that is no request
+                number += clients
+
+    tasks = [asyncio.ensure_future(one(number)) for number in range(clients)]
+    await asyncio.sleep(3)
+    server.process.send_signal(signal.SIGTERM)
+    await asyncio.gather(*tasks)
+    code = server.process.wait(60)
+    print(f"SIGTERM under load: exit code {code}, wrong {load.wrong}, {dict(load.statuses)}", flush=True)
 
 
 def main() -> None:
@@ -160,24 +180,29 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--hostile", type=int, default=10_000)
+    parser.add_argument("--ends", type=int, default=3)
     parser.add_argument("--rates", type=float, nargs="*", default=[1, 4, 16])
     args = parser.parse_args()
     files = sorted(args.photos.rglob("*.jpg"))[:64]
     localizer = Localizer.load(args.checkpoint, device="cpu")
     answers = [result.row() for result in localizer(files)]
+    photos = [file.read_bytes() for file in files]
     server = Server(args.checkpoint)
     try:
-        load = Load(server.url, [file.read_bytes() for file in files], answers)
-        asyncio.run(load.closed(args.seconds / 3, 16))
-        sustained = asyncio.run(load.closed(args.seconds, 16))
-        print(f"sustained by 16 clients: {sustained:.1f}/s, {load.wrong} wrong, resident {server.resident:.0f} MB")
-        for rate in args.rates:
-            asyncio.run(load.open(args.seconds, max(rate * sustained * (0.9 if rate == 1 else 1), 1)))
-            print(load.line(f"{rate:g}x"), f"resident {server.resident:.0f} MB", flush=True)
+        load = Load(server.url, photos, answers)
+        if args.seconds:
+            asyncio.run(load.closed(args.seconds / 3, 16))
+            sustained = asyncio.run(load.closed(args.seconds, 16))
+            print(f"sustained by 16 clients: {sustained:.1f}/s, {load.wrong} wrong, resident {server.resident:.0f} MB")
+            for rate in args.rates:
+                asyncio.run(load.open(args.seconds, max(rate * sustained * (0.9 if rate == 1 else 1), 1)))
+                print(load.line(f"{rate:g}x"), f"resident {server.resident:.0f} MB", flush=True)
         if args.hostile:
             asyncio.run(hostile(server, args.hostile))
-        server.process.send_signal(signal.SIGTERM)
-        print(f"SIGTERM: exit code {server.process.wait(60)}")
+        for number in range(args.ends):
+            if number:
+                server = Server(args.checkpoint)
+            asyncio.run(ended(server, Load(server.url, photos, answers)))
     finally:
         if server.process.poll() is None:
             server.process.kill()

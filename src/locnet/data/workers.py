@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
+
+from locnet.heap import keep_blocks
 
 _MOST_WORKERS = 8  # more than that a training process can seldom eat
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-_KEPT_BYTES = 2**25  # the most that the C library takes for its second threshold
 
 
 def worker_count(setting: int | str, processes: int = 1) -> int:
@@ -56,13 +53,7 @@ def _number(environment: Mapping[str, str], name: str) -> int:
 def prepare_worker(_: int) -> None:
     """What a loader process does first; a `worker_init_fn`.
 
-    Pixels come and go by the megabyte. The C library of Linux hands such memory back to the system each time, and
-    getting it anew, page by page, takes a third of the time of loading an image. Told to keep what it has, the
-    process stays at the size of its largest image.
+    Pixels come and go by the megabyte; getting their memory anew each time takes a third of the time of loading an
+    image.
     """
-    if sys.platform != "linux":
-        return
-    with suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, 2 * _KEPT_BYTES)
+    keep_blocks()

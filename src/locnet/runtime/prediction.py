@@ -20,6 +20,7 @@ from locnet.config.check import check
 from locnet.config.schema import PredictSettings
 from locnet.data.workers import cores, worker_count
 from locnet.errors import ConfigError, DataError
+from locnet.heap import keep_all
 from locnet.inference.localizer import Localizer
 from locnet.inference.result import Result
 from locnet.inference.stream import Asked, Inputs, stream_files
@@ -50,6 +51,7 @@ def predict(job: Job) -> JobResult:
     Raises:
         LocnetError: the checkpoint or the source cannot be used.
     """
+    keep_all()
     settings = check(job.config, PredictSettings)
     if settings.resume and settings.output is None:
         raise ConfigError("resume=true goes on in the output of an earlier call; name it: output=DIR")

@@ -26,6 +26,7 @@ _CHATTY = (
     *("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric"),
     *("aiobotocore", "botocore"),  # of S3: where they found keys, once for each process
 )
+_DECODER = "PIL"  # of damaged files, without their names; what cannot be read is said by us
 
 
 @contextmanager
@@ -35,12 +36,14 @@ def quiet() -> Iterator[None]:
     Of several processes only the first says what it does.
     """
     chatty = _CHATTY if is_main_process() else (*_CHATTY, "locnet")
-    levels = {name: logging.getLogger(name).level for name in chatty}
+    quieter = {**dict.fromkeys(chatty, logging.WARNING), _DECODER: logging.CRITICAL}
+    levels = {name: logging.getLogger(name).level for name in quieter}
     with warnings.catch_warnings():
         for message in _MESSAGES:
             warnings.filterwarnings("ignore", message=message)
-        for name in chatty:
-            logging.getLogger(name).setLevel(logging.WARNING)
+        warnings.filterwarnings("ignore", module=_DECODER)
+        for name, level in quieter.items():
+            logging.getLogger(name).setLevel(level)
         try:
             yield
         finally:

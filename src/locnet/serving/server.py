@@ -17,8 +17,10 @@ from locnet.config.app import Job, JobResult
 from locnet.config.check import check
 from locnet.config.schema import ServeSettings
 from locnet.errors import ConfigError
+from locnet.heap import keep_all
 from locnet.inference.localizer import Localizer
 from locnet.runtime.checkpoints import find_checkpoint
+from locnet.runtime.quiet import quiet
 from locnet.serving.app import build_app
 from locnet.serving.service import Bounds, Service
 
@@ -29,12 +31,14 @@ KEY = "LOCNET_API_KEY"
 _LAST_REQUESTS = 3.0  # seconds at most for those who are connected to send what they have to say, on a busy machine too
 
 
+@quiet()
 def serve(job: Job) -> JobResult:
     """Answer requests until a signal comes, and then those that are in the house.
 
     Raises:
         LocnetError: the checkpoint cannot be used, or the port is taken.
     """
+    keep_all()
     settings = check(job.config, ServeSettings)
     with suppress(OSError):
         job.run_dir.rmdir()  # Hydra has made it, and nothing is written

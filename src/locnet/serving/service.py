@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from locnet.data.images import Encoded, ImageError, Limits
 from locnet.data.workers import cores
 from locnet.errors import DataError
+from locnet.heap import give_back
 from locnet.inference.inputs import Input, stack
 from locnet.inference.localizer import Localizer
 from locnet.inference.result import Result
@@ -29,6 +30,7 @@ from locnet.serving.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
+_TIDY_SECONDS = 10.0  # a large image may have left its size behind
 _GONE = 499  # nginx's word for a client that did not wait
 _NOT_FOR_CLIENTS = (", or remove it from the labels", "; fetch the file again")
 
@@ -72,15 +74,19 @@ class Service:
         self._limits = Limits(FORMATS, bounds.pixels)
         self._decoders = ThreadPoolExecutor(len(cores()), "decode")
         self._batcher: Batcher[Input, Result] | None = None
+        self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Be ready: one image has gone through the network."""
         size = self.localizer.image_size[::-1]
         self._batcher = Batcher(self._answer, most=self.bounds.batch, patience=self.bounds.patience)
         await self._batcher.submit(self.localizer.prepare(Image.new("RGB", size)))
+        self._tidying = asyncio.get_running_loop().create_task(self._tidy())
 
     async def stop(self) -> None:
         """Let the threads go."""
+        if self._tidying is not None:
+            self._tidying.cancel()
         if self._batcher is not None:
             await self._batcher.close()
         self._decoders.shutdown(wait=False, cancel_futures=True)
@@ -127,6 +133,11 @@ class Service:
         inputs = await asyncio.gather(*(loop.run_in_executor(self._decoders, self._decode, file) for file in files))
         results = await asyncio.gather(*map(self._batcher.submit, inputs))
         return [{"file": file.name, **result.row()} for file, result in zip(files, results, strict=True)]
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS)
+            await asyncio.get_running_loop().run_in_executor(self._decoders, give_back)
 
     def _decode(self, file: Encoded) -> Input:
         try:
