@@ -1,10 +1,11 @@
 """How fast `predict` is beside bare decode + forward, how flat its memory, and what three SIGKILLs cost it.
 
-    python benchmarks/predict.py CHECKPOINT PHOTOS [--files 5000] [--rounds 3] [--workers 1] [--folder DIR]
+    python benchmarks/predict.py CHECKPOINT PHOTOS [--files 5000] [--rounds 3] [--workers 1] [--folder DIR] [--plain]
 
 The photos are linked until there are so many files. Bare: the loop that one writes by hand, Pillow's decoding and
 scaling in the same number of loader processes, the network in this one, answers thrown away. `predict` is the command
-from its first batch to its last format (what it takes to start is told apart). The two take turns. Then the command is
+from its first batch to its last format (what it takes to start is told apart). The two take turns. The bare loop keeps
+freed memory for its next batch, as `predict` does; with --plain it does not, as nobody's loop does. Then the command is
 started once more, killed three times at random moments (its workers too), resumed, and what it has written is compared
 with the files.
 """
@@ -31,6 +32,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from locnet.heap import keep_all
 from locnet.inference.localizer import Localizer
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -131,7 +133,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain", action="store_true")
     args = parser.parse_args()
+    if not args.plain:
+        keep_all()
     localizer = Localizer.load(args.checkpoint, device="cpu")
     with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
         root = Path(scratch) / "files"
@@ -148,7 +153,7 @@ def main() -> None:
             typed = command(args.checkpoint, root, output, args.workers)
             ours, first, memory = predicted(typed, output / "predictions.jsonl", args.files)
             ratios.append(ours / by_hand)
-            steps = ", ".join(f"{value:.0f}" for _, value in memory[:: max(len(memory) // 8, 1)])
+            steps = ", ".join(f"{value:.0f}" for _, value in memory[:: max(len(memory) // 16, 1)])
             print(
                 f"bare {by_hand:.1f}/s, predict {ours:.1f}/s: {ours / by_hand:.3f}; first batch after {first:.0f} s; "
                 f"resident MB {steps}",

@@ -21,8 +21,9 @@ def xyxy_to_xyhw(boxes: Tensor) -> Tensor:
     Returns:
         `(..., 4)` float: b_x, b_y, b_h, b_w in the same unit. Height stands before width.
     """
-    left, top, right, bottom = boxes.unbind(-1)
-    return torch.stack(((left + right) / 2, (top + bottom) / 2, bottom - top, right - left), dim=-1)
+    corner, opposite = boxes[..., :2], boxes[..., 2:]
+    sides = opposite - corner
+    return torch.cat(((corner + opposite) / 2, sides[..., 1:], sides[..., :1]), dim=-1)
 
 
 def xyhw_to_xyxy(boxes: Tensor) -> Tensor:
@@ -34,8 +35,9 @@ def xyhw_to_xyxy(boxes: Tensor) -> Tensor:
     Returns:
         `(..., 4)` float, xyxy in the same unit.
     """
-    x, y, height, width = boxes.unbind(-1)
-    return torch.stack((x - width / 2, y - height / 2, x + width / 2, y + height / 2), dim=-1)
+    midpoint = boxes[..., :2]
+    half = torch.cat((boxes[..., 3:], boxes[..., 2:3]), dim=-1) / 2
+    return torch.cat((midpoint - half, midpoint + half), dim=-1)
 
 
 def area(boxes: Tensor) -> Tensor:

@@ -97,8 +97,8 @@ class GridHead(Head):
         attention = focus.softmax(-1)
         # not einsum: autocast would run it in bf16
         if self.edge_attention:
-            of_edges = (focus.unsqueeze(-1) + raw[:, -4:].transpose(1, 2)).softmax(1)
-            box = (of_edges * cells.boxes).sum(1)
+            of_edges = (focus.unsqueeze(1) + raw[:, -4:]).softmax(-1)
+            box = (of_edges * cells.boxes.transpose(1, 2)).sum(-1)
         else:
             box = (attention.unsqueeze(-1) * cells.boxes).sum(1)
         refined = None
@@ -107,9 +107,8 @@ class GridHead(Head):
             box = refined.boxes[:, 0]
 
         attention = attention.to(coarse.dtype)
-        here = torch.einsum("bk,bdk->bd", attention, grid.flatten(2))
-        shape = grid.shape[-2:]
-        here_coarse = torch.einsum("bk,bdk->bd", _pool_to(attention, shape, coarse.shape[-2:]), coarse.flatten(2))
+        here = _under(attention, grid)
+        here_coarse = _under(_pool_to(attention, grid.shape[-2:], coarse.shape[-2:]), coarse)
         features = self.dropout(torch.cat((here, here_coarse, pooled), dim=-1))
         peak = cells.heat.amax(-1, keepdim=True).to(features.dtype)
         objectness = self.objectness(torch.cat((features, peak), dim=-1)).squeeze(-1).float()
@@ -121,7 +120,7 @@ class GridHead(Head):
         """`(B, width, h, w)` at the finest stride, every cell knowing the whole image through `context` (B, width)."""
         grid = self.lateral[-1](maps[-1]) + context[:, :, None, None]
         for lateral, finer in zip(reversed(self.lateral[:-1]), reversed(maps[:-1]), strict=True):
-            grid = F.interpolate(grid, size=finer.shape[-2:], mode="nearest") + lateral(finer)
+            grid = _enlarged(grid, finer.shape[-2:]) + lateral(finer)
         fused: Tensor = self.blocks(F.silu(grid))
         return fused
 
@@ -158,6 +157,18 @@ def cell_centres(rows: int, columns: int, device: torch.device | None = None) ->
     y = (torch.arange(rows, device=device, dtype=torch.float32) + 0.5) / rows
     x = (torch.arange(columns, device=device, dtype=torch.float32) + 0.5) / columns
     return torch.stack((x.repeat(rows), y.repeat_interleave(columns)), dim=-1)
+
+
+def _enlarged(grid: Tensor, size: torch.Size) -> Tensor:
+    """The grid at a larger size, each cell repeated."""
+    if size[0] == 2 * grid.shape[-2] and size[1] == 2 * grid.shape[-1]:
+        return F.interpolate(grid, scale_factor=2.0, mode="nearest")  # exported, a size takes the batch's shape apart
+    return F.interpolate(grid, size=size, mode="nearest")
+
+
+def _under(attention: Tensor, grid: Tensor) -> Tensor:
+    """Mean of the features `(B, D, h, w)` under attention `(B, h * w)`: `(B, D)`."""
+    return (grid.flatten(2) @ attention.unsqueeze(-1)).squeeze(-1)
 
 
 def _pool_to(attention: Tensor, fine: torch.Size, coarse: torch.Size) -> Tensor:

@@ -73,10 +73,11 @@ class EdgeRefiner(nn.Module):
         corner, sides = proposals[..., :2], proposals[..., 2:] - proposals[..., :2]
         at = corner[..., None] + sides[..., None] * self.places  # (B, J, 2, S)
         samples = [_sample(reduce(grid), at) for reduce, grid in zip(self.reduce, maps, strict=True)]
-        scores = self.look(torch.cat(samples, dim=2).flatten(0, 1)).float().unflatten(0, at.shape[:2])
+        scores = self.look(torch.cat(samples, dim=2).flatten(0, 1)).float()
+        scores = scores.view(*at.shape[:2], 2, 2, SAMPLES, SAMPLES)
         # an upright edge is looked for in the columns, by all rows that cross the box; a level one likewise
-        upright = (scores[:, :, 0::2] * self.within[:, None]).sum(-2)
-        level = (scores[:, :, 1::2] * self.within).sum(-1)
+        upright = (scores[:, :, :, 0] * self.within[:, None]).sum(-2)
+        level = (scores[:, :, :, 1] * self.within).sum(-1)
         logits = torch.stack((upright, level), dim=3).flatten(2, 3) + self.prior  # (B, J, 4, S)
         offset = (logits.softmax(-1) * self.places).sum(-1)
         boxes = torch.cat((corner, corner), dim=-1) + torch.cat((sides, sides), dim=-1) * offset
@@ -124,7 +125,10 @@ def _sample(grid: Tensor, at: Tensor) -> Tensor:
     Windows are upright, so two small matrix products do it, which every engine has; beyond the map its border goes on.
     """
     rows, columns = grid.shape[-2:]
-    across, down = _hat(at[:, :, 0], columns).to(grid.dtype), _hat(at[:, :, 1], rows).to(grid.dtype)
+    if rows == columns:  # one for both: exported files spend their time on the number of small steps
+        across, down = _hat(at, rows).to(grid.dtype).unbind(2)
+    else:
+        across, down = _hat(at[:, :, 0], columns).to(grid.dtype), _hat(at[:, :, 1], rows).to(grid.dtype)
     wide = grid[:, None] @ across.transpose(-2, -1)[:, :, None]  # (B, J, C, h, S)
     return down[:, :, None] @ wide
 
