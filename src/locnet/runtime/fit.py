@@ -26,6 +26,7 @@ from locnet.config.schema import ModelSettings, TrainSettings
 from locnet.data.augment.settings import build_augment
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.workers import worker_count
+from locnet.heap import keep_all
 from locnet.loggers.base import RunContext
 from locnet.models.backbone import check_name, image_size
 from locnet.models.memory import prefers_channels_last
@@ -58,6 +59,7 @@ def fit(job: Job) -> JobResult:
     Raises:
         LocnetError: the configuration or the input cannot be used; nothing is trained then.
     """
+    keep_all()  # the memory of one step is the next one's
     settings = check(job.config, TrainSettings)
     changes: list[str] = []
     if settings.resume:
