@@ -165,6 +165,7 @@ def test_a_classifier_has_no_box(tmp_path: Path, checkpoint_of: Any, pictures: l
         (torch.zeros(8, 8, 3, dtype=torch.uint8), r"must be \(3, height, width\) uint8 RGB, not \(8, 8, 3\)"),
         (torch.zeros(3, 8, 8), r"not \(3, 8, 8\) torch.float32"),
         (7, "an image must be a path, a Pillow image, a NumPy array or a torch tensor, not int"),
+        (b"\xff\xd8", "not bytes"),
         ([None], "not NoneType"),
     ],
 )

@@ -136,7 +136,7 @@ class Localizer:
         if isinstance(images, SINGLE) or (pixels and images.ndim != 4):  # type: ignore[union-attr]
             one: Any = images
             return self.results(stack([self.prepare(one)]), threshold=threshold, margin=margin)[0]
-        if not isinstance(images, Iterable):
+        if not isinstance(images, Iterable) or isinstance(images, bytes):
             self.prepare(images)  # says what it is not
         answers = self._batches(iter(images), threshold, margin, batch_size)
         return list(answers) if pixels or isinstance(images, Sequence) else answers
