@@ -49,13 +49,7 @@ class Alarm(pl.Callback):
         self._p_c, self._kinds = [], []
 
     def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Sample,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Sample, *_: Any
     ) -> None:
         """Keep the extremes of p_c, on the device."""
         if isinstance(outputs, Answer) and trainer.state.fn == "fit":

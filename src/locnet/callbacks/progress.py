@@ -81,13 +81,7 @@ class Progress(ProgressBar):
         self._open("test", _count(sum(_list(trainer.num_test_batches))))
 
     def on_test_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Move it."""
         if self._bar is not None and self._bar.live:

@@ -37,25 +37,13 @@ class Collector(pl.Callback):
         on_end(None)
 
     def on_test_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Sample,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Sample, *_: Any
     ) -> None:
         """Move a batch of answers to the CPU."""
         self._keep(outputs, batch)
 
     def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Sample,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Sample, *_: Any
     ) -> None:
         """The same, but not for the validations within a fit."""
         if trainer.state.fn == "validate":
