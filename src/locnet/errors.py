@@ -1,5 +1,10 @@
 """The errors that a user can cause; each is one line that names the object, the value and the way out."""
 
+from __future__ import annotations
+
+import errno
+import os
+
 
 class LocnetError(Exception):
     """Base of all errors that are the input's fault, not the program's.
@@ -20,6 +25,18 @@ class DataError(LocnetError):
 
 class CheckpointError(LocnetError):
     """A checkpoint or weight file is missing, unreadable, or does not fit."""
+
+
+class DiskFullError(LocnetError):
+    """Nothing more can be written."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> DiskFullError | None:
+        """The same in our words; None where the system says anything else."""
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return None
+        file = f"{error.filename}: " if error.filename else ""
+        return cls(f"{file}{os.strerror(error.errno)}; make room and run it again (training: with resume=RUN_DIR)")
 
 
 class StoppedError(LocnetError):

@@ -306,6 +306,18 @@ def test_faults_of_the_program_keep_their_traceback(typed: Typed) -> None:
     assert err.endswith("ZeroDivisionError: a bug\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_a_full_disk_is_no_fault_of_the_program(typed: Typed) -> None:
+    def job(_: Job) -> JobResult:
+        with open("/dev/full", "w") as file:  # noqa: PTH123 - as a library opens it
+            file.write("history")
+        return JobResult()
+
+    code, _, err = typed(R, job=job)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("error: No space left on device; make room and run it again")
+
+
 def test_a_multirun_whose_jobs_all_fail_ends_with_their_code(typed: Typed) -> None:
     def job(_: Job) -> JobResult:
         raise DataError("labels.csv line 7: no class in the row")

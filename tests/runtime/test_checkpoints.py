@@ -93,10 +93,14 @@ def test_mean_and_std_come_from_the_checkpoint(checkpoint: Path, tmp_path: Path)
             lambda c: c["hyper_parameters"].update(version="99.1.0"),
             r"written by locnet 99\.1\.0, this is .*upgrade locnet",
         ),
-        (lambda c: c["hyper_parameters"].update(colour="blue"), "whose settings this version does not know"),
+        (lambda c: c["hyper_parameters"].update(colour="blue"), r"with other settings \(.*colour.*init_from="),
         (
             lambda c: c["hyper_parameters"]["model"]["head"].update(name="pyramid"),
-            "settings this version does not know",
+            r"with other settings \(head: .*pyramid.*\); use that version, or start .*: train init_from=",
+        ),
+        (
+            lambda c: c["hyper_parameters"]["model"]["optimizer"].pop("momentum"),  # of before there was such a key
+            r"with other settings \(optimizer.momentum: field required\)",
         ),
         (
             lambda c: c["hyper_parameters"].update(classes=["one"]),

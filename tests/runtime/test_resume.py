@@ -11,8 +11,9 @@ import torch
 from omegaconf import OmegaConf
 
 from locnet.config.app import Job
+from locnet.config.compose import compose
 from locnet.errors import CheckpointError, ConfigError
-from locnet.runtime.resume import continued, newest_checkpoint
+from locnet.runtime.resume import checked, continued, newest_checkpoint
 from locnet.runtime.rundir import claim, record
 from locnet.runtime.storage import write_checkpoint
 
@@ -99,6 +100,17 @@ def test_another_logger_takes_the_place_of_the_old_one(run: Path) -> None:
 def test_what_makes_it_another_run_is_refused(run: Path, typed: str, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as error:
         continued(job(run, typed, **changed))
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_of_another_version_names_the_key_and_both_ways_out(run: Path) -> None:
+    """It can neither go on without the key nor with it: what was not set cannot be set now."""
+    config = compose("train", [f"resume={run}"])
+    assert checked(Job(config=config, run_dir=run)).resume == str(run)
+    del config["scale_lr"]
+    with pytest.raises(ConfigError, match=r"scale_lr has no value.*go on with that version, or init_from=") as error:
+        checked(Job(config=config, run_dir=run))
+    assert str(error.value).startswith(f"resume={run}: another version of locnet began this run")
     assert "\n" not in str(error.value)
 
 

@@ -28,7 +28,7 @@ from locnet.config.location import config_dir
 from locnet.config.messages import one_line
 from locnet.config.multirun import INTERRUPTED, TERMINATED, Multirun, goes_on, is_one_of_several
 from locnet.config.tree import dotted
-from locnet.errors import ConfigError, LocnetError, StoppedError
+from locnet.errors import ConfigError, DiskFullError, LocnetError, StoppedError
 from locnet.runtime.rundir import is_main_process, process_label
 
 CRASHED = 70
@@ -224,9 +224,10 @@ class _App:
         try:
             job = _describe(config, record)
             result = self._function()(job)
-        except Exception as error:
+        except Exception as caught:
             if _wants_traceback():
                 raise
+            error = DiskFullError.of(caught) or caught
             if isinstance(error, LocnetError):
                 if is_main_process() or not isinstance(error, StoppedError):  # all processes stop, one says so
                     _complain(f"{label}{error}")

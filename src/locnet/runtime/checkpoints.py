@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import safetensors
 import torch
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 import locnet
 from locnet.calibration import Calibration
+from locnet.config.messages import one_line
 from locnet.config.schema import ModelSettings
 from locnet.data.resize import ResizeMode
 from locnet.errors import CheckpointError
@@ -164,13 +165,22 @@ def _filled(path: Path, content: Mapping[str, Any], build: Callable[..., M], sta
         built = build(**hparams)
     except (TypeError, ValueError) as error:  # pydantic's errors are ValueErrors
         raise CheckpointError(
-            f"{path} was written by locnet {hparams['version']}, whose settings this version does not know"
+            f"{path} was written by a locnet {hparams['version']} with other settings ({_first(error)}); "
+            f"use that version, or start a new run from its weights: train init_from={path}"
         ) from error
     try:
         built.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights do not fit the network that it describes") from error
     return built.eval()
+
+
+def _first(error: Exception) -> str:
+    """The first key that is wrong, and why; ends of a union's name are no keys."""
+    if not isinstance(error, ValidationError):
+        return one_line(str(error))
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg'].lower()}"
 
 
 def step_of(path: Path) -> int:

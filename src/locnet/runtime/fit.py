@@ -43,7 +43,7 @@ from locnet.runtime.processes import say_processes, scaled_lr
 from locnet.runtime.provenance import provenance
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
-from locnet.runtime.resume import continued, newest_checkpoint
+from locnet.runtime.resume import checked, continued, newest_checkpoint
 from locnet.runtime.rundir import claim, is_main_process, log_to, record
 from locnet.runtime.summary import say_written
 from locnet.runtime.trainer import build_trainer
@@ -64,7 +64,7 @@ def fit(job: Job) -> JobResult:
     changes: list[str] = []
     if settings.resume:
         job, changes = continued(job)
-        settings = check(job.config, TrainSettings)
+        settings = checked(job)
     with quiet():
         # all that a typing mistake can spoil is built or checked before any data is opened
         check_name(settings.backbone.name)

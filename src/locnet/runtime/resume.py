@@ -12,8 +12,10 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from locnet.config.app import Job
+from locnet.config.check import check
 from locnet.config.command_line import split
 from locnet.config.messages import shown
+from locnet.config.schema import TrainSettings
 from locnet.errors import CheckpointError, ConfigError
 from locnet.runtime.checkpoints import read_checkpoint
 from locnet.runtime.rundir import CONFIG, OVERRIDES, is_main_process
@@ -75,6 +77,22 @@ def continued(job: Job) -> tuple[Job, list[str]]:
         added += [text] if changes else []
     config["resume"] = typed
     return replace(job, config=config, overrides=[*known, *added]), lines
+
+
+def checked(job: Job) -> TrainSettings:
+    """The settings of a run that goes on.
+
+    Raises:
+        ConfigError: its configuration is of a locnet with other keys.
+    """
+    try:
+        return check(job.config, TrainSettings)
+    except ConfigError as error:  # what was typed now has been checked before
+        typed = job.config["resume"]
+        raise ConfigError(
+            f"resume={typed}: another version of locnet began this run, with other settings ({error}); go on with that "
+            f"version, or init_from={typed} starts a new run from its weights"
+        ) from error
 
 
 def newest_checkpoint(run_dir: Path) -> Path | None:
