@@ -94,8 +94,12 @@ def test_a_process_that_dies_takes_the_run_down_with_its_message(
     assert said in ended[1]
 
 
-def test_sigterm_to_one_process_stops_both_and_the_run_goes_on_bit_by_bit(root: Path, tmp_path: Path) -> None:
-    data = ["data=csv", f"data.root={root}", "trainer=ddp_sim", "head.dropout=0.2"]
+@pytest.mark.parametrize("trainer", [["ddp_sim"], ["fsdp_sim", "trainer.strategy.min_parameters=20000"]])
+def test_sigterm_to_one_process_stops_both_and_the_run_goes_on_bit_by_bit(
+    trainer: list[str], root: Path, tmp_path: Path
+) -> None:
+    name, *more = trainer
+    data = ["data=csv", f"data.root={root}", f"trainer={name}", "head.dropout=0.2", *more]
     code, stderr = end(start(*data, "hydra.run.dir=whole", cwd=tmp_path))
     assert code == 0, stderr
     bomb = ["+callbacks.bomb._target_=bombs.Bomb", "+callbacks.bomb.process=1", "+callbacks.bomb.how=stop"]

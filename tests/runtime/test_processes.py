@@ -1,4 +1,4 @@
-"""What several processes mean for the learning rate, and what sharding refuses."""
+"""What several processes mean for the learning rate, and what strategies refuse."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from locnet.config.check import check
 from locnet.config.compose import compose
 from locnet.config.schema import TrainSettings
 from locnet.errors import ConfigError
-from locnet.runtime.fsdp import fsdp
-from locnet.runtime.processes import say_processes, scaled_lr
+from locnet.runtime.processes import check_strategy, say_processes, scaled_lr
 from locnet.runtime.trainer import build_trainer
 
 
@@ -46,15 +45,27 @@ def test_the_log_says_what_a_step_sees(caplog: pytest.LogCaptureFixture) -> None
     assert "4 parameters get no gradient: backbone.a, b, c ..." in caplog.text
 
 
-def test_sharded_weights_have_no_average() -> None:
-    strategy = fsdp(min_parameters=1000, sharding="FULL_SHARD", cpu_offload=False)
-    with pytest.raises(ConfigError, match=r"ema.enabled=true needs all weights in every process"):
-        scaled_lr(settings_of(), trainer_of(2, strategy=strategy))
-
-
-def test_sharding_needs_gpus() -> None:
-    """All that can be tried here: Lightning refuses it on a CPU, in one line."""
-    node = compose("train", ["trainer=fsdp"])["trainer"] | {"accelerator": "cpu", "precision": "32-true"}
-    with pytest.raises(ConfigError, match=r"fsdp.* requires a GPU accelerator") as error:
-        build_trainer(node, allow_targets=[])
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["trainer=fsdp_sim", "compile=true"], "compile=true is not supported for a sharded network"),
+        (["trainer=fsdp_sim", "channels_last=true"], "channels_last=true: a sharded network .* set it auto or false"),
+        (["trainer=ddp_sim", "trainer.sync_batchnorm=true"], "synchronises BatchNorm on GPUs only; set it false"),
+        (["trainer=fsdp_sim", "trainer.sync_batchnorm=true"], "synchronises BatchNorm on GPUs only; set it false"),
+        (
+            ["trainer=fsdp_sim", "trainer.precision=16-mixed"],
+            "does not support .*16-mixed",
+        ),
+    ],
+)
+def test_what_a_strategy_cannot_do_is_refused_in_one_line(typed: list[str], said: str) -> None:
+    settings = settings_of(*typed)
+    with pytest.raises(ConfigError, match=said) as error:
+        check_strategy(settings, build_trainer(settings.trainer, allow_targets=[]))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["cpu", "ddp_sim", "fsdp_sim"])
+def test_what_a_strategy_can_do_is_not(name: str) -> None:
+    settings = settings_of(f"trainer={name}", "compile=false")
+    check_strategy(settings, build_trainer(settings.trainer, allow_targets=[]))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytorch_lightning as pl
+import torch
 from timm.utils import ModelEmaV3
 from torch import nn
 
 from locnet.models.network import Network
 from locnet.module import LocalizerModule
+from locnet.runtime.fsdp import FullySharded
+from locnet.runtime.sharding import whole_state
 
 _RAW = "raw_state_dict"
 
@@ -30,11 +33,18 @@ class Ema(pl.Callback):
         self.ema: ModelEmaV3 | None = None
         self.raw: Network | None = None
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Copy the weights while they are whole."""
+        if stage == "fit":
+            self._copy(pl_module)
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Copy the weights, unless a resumed checkpoint has done so."""
-        if self.ema is None:
-            self.ema = ModelEmaV3(_network(pl_module), decay=self.decay, use_warmup=True)
-        self.ema.to(pl_module.device)  # checkpoints are loaded before Lightning moves the network to its device
+        """Follow the network to its device, and to its shards."""
+        assert self.ema is not None
+        self.ema.to(pl_module.device)
+        if isinstance(trainer.strategy, FullySharded):
+            trainer.strategy.shard(cast(Network, self.ema.module))
+            self.ema.foreach = False  # which takes no shares beside the whole buffers
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Update after each optimizer step (not after each accumulated batch)."""
@@ -60,7 +70,7 @@ class Ema(pl.Callback):
     ) -> None:
         """Save the average as the weights, the weights in training beside it."""
         if self.ema is not None:
-            average = {f"model.{name}": value for name, value in self.ema.module.state_dict().items()}
+            average = {f"model.{name}": value for name, value in whole_state(self.ema.module).items()}
             checkpoint[_RAW] = checkpoint["state_dict"]
             checkpoint["state_dict"] = checkpoint["state_dict"] | average
 
@@ -69,8 +79,12 @@ class Ema(pl.Callback):
     ) -> None:
         """Go on where the checkpoint was: Lightning has just loaded the average into the network."""
         if trainer.state.fn == "fit" and _RAW in checkpoint:
-            self.ema = ModelEmaV3(_network(pl_module), decay=self.decay, use_warmup=True)
+            self._copy(pl_module)
             pl_module.load_state_dict(checkpoint[_RAW])
+
+    def _copy(self, module: pl.LightningModule) -> None:
+        # in float32, also of weights in half precision: those would round its small steps away
+        self.ema = ModelEmaV3(_network(module), decay=self.decay, use_warmup=True, dtype=torch.float32)
 
 
 def _network(module: pl.LightningModule) -> nn.Module:

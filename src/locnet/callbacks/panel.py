@@ -47,16 +47,20 @@ class Panel(pl.Callback):
         self.batch: Sample | None = None
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Answer for the fixed images and log them. The first process does it, and it reduces nothing."""
+        """Answer for the fixed images and log them. All processes answer, as a sharded network needs; one logs."""
+        if trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
         last = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
         due = (trainer.current_epoch + 1) % self.every_n_epochs == 0 or trainer.current_epoch == 0 or last
         dashboards = [one for one in dashboards_of(trainer) if type(one).show_pictures is not Dashboard.show_pictures]
-        if not (due and dashboards and trainer.is_global_zero) or trainer.state.fn != "fit" or trainer.sanity_checking:
+        if not due or not trainer.strategy.broadcast(bool(dashboards)):  # the others need not have any
             return
         module = cast(LocalizerModule, pl_module)
         batch = self._fixed(cast(LabelledImages, cast(Any, trainer.val_dataloaders).dataset))
         with torch.no_grad():
             y = module.model(batch["image"].to(module.device)).y.cpu()
+        if not trainer.is_global_zero:
+            return
         # boxes are drawn on what the network sees, so they stay in fractions of its input
         answer = read_off(y, torch.tensor((0.0, 0.0, 1.0, 1.0)).expand(len(y), 4))
         pictures = _pictures(module, batch, answer)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.strategies import FSDPStrategy
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from locnet.callbacks.panel import dashboards_of
@@ -44,11 +44,11 @@ class Throughput(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         """The norm of all gradients before they are clipped, at the steps that are logged."""
-        # a process has only a part of each gradient under FSDP
-        if (trainer.global_step + 1) % self._every(trainer) or isinstance(trainer.strategy, FSDPStrategy):
+        if (trainer.global_step + 1) % self._every(trainer):
             return
         gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
-        self._gradient_norm = torch.nn.utils.get_total_norm(gradients) if gradients else None
+        norm = torch.nn.utils.get_total_norm(gradients) if gradients else None
+        self._gradient_norm = norm.full_tensor() if isinstance(norm, DTensor) else norm  # of shares: all must ask
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -38,8 +38,9 @@ from locnet.runtime import ranks
 from locnet.runtime.calibrate import calibrate
 from locnet.runtime.checkpoints import find_checkpoint, init_from, load_module, step_of
 from locnet.runtime.collect import Collector
+from locnet.runtime.fsdp import FullySharded
 from locnet.runtime.labels import refuse_without_boxes, say_labels
-from locnet.runtime.processes import say_processes, scaled_lr
+from locnet.runtime.processes import check_strategy, say_processes, scaled_lr
 from locnet.runtime.provenance import provenance
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
@@ -73,6 +74,7 @@ def fit(job: Job) -> JobResult:
         pl.seed_everything(settings.seed, workers=True, verbose=False)
         data = _data(settings)
         trainer = _trainer(settings, job)
+        check_strategy(settings, trainer)
         settings = scaled_lr(settings, trainer)
         loggers = [
             build(node | {"_partial_": True}, key=f"logger.{name}", allow_targets=settings.allow_targets)
@@ -204,6 +206,8 @@ def _module(settings: TrainSettings, data: LabelledImagesModule) -> LocalizerMod
 
 def _channels_last(settings: TrainSettings, module: LocalizerModule, trainer: pl.Trainer) -> bool:
     if settings.channels_last == "auto":
+        if isinstance(trainer.strategy, FullySharded):  # it takes contiguous weights only
+            return False
         return prefers_channels_last(module.model, trainer.strategy.root_device.type)
     return settings.channels_last
 

@@ -10,8 +10,26 @@ import pytorch_lightning as pl
 
 from locnet.config.schema import TrainSettings
 from locnet.errors import ConfigError
+from locnet.runtime.fsdp import FullySharded
 
 log = logging.getLogger(__name__)
+
+
+def check_strategy(settings: TrainSettings, trainer: pl.Trainer) -> None:
+    """Raise ConfigError where the strategy cannot do what the configuration asks for."""
+    device = trainer.strategy.root_device.type
+    if getattr(trainer.strategy, "_layer_sync", None) is not None and device == "cpu":
+        raise ConfigError(
+            "trainer.sync_batchnorm=true: torch synchronises BatchNorm on GPUs only; set it false with "
+            "trainer.accelerator=cpu"
+        )
+    if isinstance(trainer.strategy, FullySharded):
+        if settings.compile:
+            raise ConfigError("compile=true is not supported for a sharded network (trainer=fsdp); set it false")
+        if settings.channels_last is True:
+            raise ConfigError(
+                "channels_last=true: a sharded network (trainer=fsdp) keeps its channels first; set it auto or false"
+            )
 
 
 def scaled_lr(settings: TrainSettings, trainer: pl.Trainer) -> TrainSettings:
@@ -19,14 +37,7 @@ def scaled_lr(settings: TrainSettings, trainer: pl.Trainer) -> TrainSettings:
 
     The reference is one process without accumulation: `data.batch_size` images a step. `linear` (Goyal et al., 2017)
     multiplies by how many times more images a step sees, `sqrt` by the root of it.
-
-    Raises:
-        ConfigError: the strategy cannot do what the configuration asks for.
     """
-    if settings.ema.enabled and type(trainer.strategy).__name__ in ("FSDPStrategy", "ModelParallelStrategy"):
-        raise ConfigError(
-            "ema.enabled=true needs all weights in every process, and this strategy shards them; set it false"
-        )
     times = trainer.world_size * trainer.accumulate_grad_batches
     factor = {"none": 1.0, "linear": float(times), "sqrt": math.sqrt(times)}[settings.scale_lr]
     optimizer = settings.optimizer.model_copy(update={"lr": settings.optimizer.lr * factor})

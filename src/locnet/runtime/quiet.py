@@ -21,6 +21,7 @@ _MESSAGES = (
     ".*`srun` command is available.*",  # a machine that has SLURM; docs/cluster.md says how to start under it
     ".*Found .* module\\(s\\) in eval mode.*",  # backbone.freeze=true keeps its statistics on purpose
     ".*Experiment logs directory .* exists and is not empty.*",  # logger=csv on resume
+    ".*FSDP2-wrapped module .* returned a view tensor.*",  # losses change nothing in place
 )
 _CHATTY = (
     *("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric"),
