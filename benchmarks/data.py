@@ -5,7 +5,8 @@
     python benchmarks/data.py manifest [--rows 1000000]
 
 `speed` lets locnet's loader, without and with `data.cache=disk`, torchvision's ImageFolder with transforms.v2, and
-OpenCV in the manner of Ultralytics take turns over the same photos (a manifest folder), and gives ratios by round.
+OpenCV in the manner of Ultralytics take turns over the same photos (a manifest folder), and gives ratios by round;
+`--augment plain` lets all of them decode and scale only, `light` and `photos` make the changes of these options.
 On a busy machine images per second of processor time say more than images per second of the clock: both are given.
 `memory` gives the workers' memory (USS) after each epoch over a cache. `manifest` writes a manifest of a million rows
 and gives the time to open it, the memory of the process and of four workers that have visited every row.
@@ -47,35 +48,40 @@ OURS = "locnet"
 class Photos:
     """The training photos as each contender serves them."""
 
-    def __init__(self, root: Path, folder: Path, *, side: int, batch_size: int, workers: int) -> None:
-        self.root, self.folder, self.side = root, folder, side
+    def __init__(
+        self, root: Path, folder: Path, *, side: int, batch_size: int, workers: int, augment: str = "photos"
+    ) -> None:
+        self.root, self.folder, self.side, self.augment = root, folder, side, augment
         self.options: dict[str, Any] = {"batch_size": batch_size, "num_workers": workers}
         self.options["persistent_workers"] = workers > 0
 
     def module(self, cache: str = "none") -> LabelledImagesModule:
-        """The data module as `python -m locnet.train data=csv augment=photos` makes it."""
+        """The data module as `python -m locnet.train data=csv augment=...` makes it."""
         batch, workers = self.options["batch_size"], self.options["num_workers"]
-        overrides = ["data=csv", f"data.root={self.root}", "augment=photos", f"data.cache={cache}"]
+        overrides = ["data=csv", f"data.root={self.root}", f"data.cache={cache}"]
+        overrides.append(f"augment={'none' if self.augment == 'plain' else self.augment}")
         settings = check(
             compose("train", [*overrides, f"data.batch_size={batch}", f"data.num_workers={workers}"]), TrainSettings
         )
         size = (self.side, self.side)
-        augment = build_augment(settings.augment)
+        augment = None if self.augment == "plain" else build_augment(settings.augment)
         return LabelledImagesModule(settings.data, image_size=size, augment=augment, cache_dir=self.folder / "cache")
 
     def loaders(self, images: int) -> dict[str, DataLoader[Any]]:
         """All contenders; those that are not installed are left out with a line."""
         loaders: dict[str, DataLoader[Any]] = {}
         for name, cache in ((OURS, "none"), (CACHED, "disk")):
-            dataset = self.module(cache).dataset("train", augmented=True)
+            module = self.module(cache)
+            dataset = module.dataset("train", augmented=True)
             sampler = TrainSampler(len(dataset), seed=0)
             loaders[name] = DataLoader(dataset, sampler=sampler, worker_init_fn=prepare_worker, **self.options)
-            records = dataset.records
+            records, augment = dataset.records, module.augment
         classes = self.folder / "classes"
         classes.mkdir()
-        others: dict[str, Dataset[Any]] = {"torchvision": image_folder(records, classes, self.side)}
+        others: dict[str, Dataset[Any]] = {"torchvision": image_folder(records, classes, self.side, augment)}
         if importlib.util.find_spec("cv2"):
-            others["opencv"] = OpenCvImages(records, self.side)
+            mosaic = augment.mosaic if augment else 0
+            others["opencv"] = OpenCvImages(records, self.side, mosaic=mosaic, changes=augment is not None)
         else:
             print("opencv is left out: pip install locnet[bench]")
         loaders |= {name: DataLoader(dataset, shuffle=True, **self.options) for name, dataset in others.items()}
@@ -110,6 +116,7 @@ def speed(arguments: argparse.Namespace) -> dict[str, Any]:
             side=arguments.side,
             batch_size=arguments.batch_size,
             workers=arguments.workers,
+            augment=arguments.augment,
         )
         loaders = photos.loaders(arguments.images)
         rounds: list[dict[str, tuple[float, float]]] = []
@@ -121,7 +128,7 @@ def speed(arguments: argparse.Namespace) -> dict[str, Any]:
                 rounds.append({name: (count / clock, count / cpu) for name, (clock, cpu) in seconds.items()})
                 line = ", ".join(f"{name} {rounds[-1][name][0]:.0f} ({rounds[-1][name][1]:.0f})" for name in loaders)
                 print(f"round {number}, images/s (of processor time): {line}", flush=True)
-    result: dict[str, Any] = {"side": arguments.side, "workers": arguments.workers, "batch_size": arguments.batch_size}
+    result: dict[str, Any] = {name: getattr(arguments, name) for name in ("augment", "side", "workers", "batch_size")}
     for kind, what in enumerate(("clock", "processor")):
         for name in loaders:
             result[f"{what}/{name}"] = round(statistics.median(r[name][kind] for r in rounds), 1)
@@ -248,6 +255,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=400, help="a round and contender")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--augment", choices=("photos", "light", "plain"), default="photos", help="of all contenders")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=1_000_000)

@@ -60,16 +60,16 @@ def batches(loader: Any) -> list[torch.Tensor]:
 @pytest.fixture
 def decodes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every image that is decoded in this process."""
-    from locnet.data import images, sources
+    from locnet.data import decode, sources
 
     seen: list[Any] = []
-    load = images.load_image
+    load = decode.load_picture
 
     def counted(path: Any, at_least: int | None = None) -> Any:
         seen.append(path)
         return load(path, at_least)
 
-    monkeypatch.setattr(sources, "load_image", counted)
+    monkeypatch.setattr(sources, "load_picture", counted)
     monkeypatch.setattr("locnet.data.datamodule.worker_count", lambda *_: 0)
     return seen
 

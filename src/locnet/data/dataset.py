@@ -15,11 +15,15 @@ from locnet import target
 from locnet.data.augment import Augment
 from locnet.data.augment.mosaic import Tile, draw_tiles
 from locnet.data.augment.windows import chance
+from locnet.data.cache import CachedImages
 from locnet.data.pixels import Picture, as_image
 from locnet.data.records import Records
 from locnet.data.resize import ResizeMode, fit
 from locnet.data.samplers import Draw
-from locnet.data.sources import ImageFiles, ImageSource, SourceImage
+from locnet.data.sources import ImageFiles, ImageSource, RecentImages, SourceImage
+
+KEPT_BYTES = 2**27
+"""Decoded backgrounds for mosaics that each process keeps, where there is no cache: some 200 photos of 512 x 384."""
 
 
 class Sample(TypedDict):
@@ -62,6 +66,8 @@ class LabelledImages(Dataset[Sample]):
         self.height, self.width, self.resize = height, width, resize
         self.augment = augment
         self.backgrounds = np.flatnonzero(records.labels < 0)  # what the other tiles of a mosaic show
+        decodes = not isinstance(self.source, CachedImages)
+        self.recent = RecentImages(self.source, KEPT_BYTES) if decodes else self.source
 
     def __len__(self) -> int:
         return len(self.records)
@@ -74,8 +80,8 @@ class LabelledImages(Dataset[Sample]):
         """
         draw = Draw(draw, None) if isinstance(draw, int) else draw
         records, index = self.records, draw.index
-        loaded = self._load(index)
         label = int(records.labels[index])
+        loaded = self._load(index, background=label < 0)
         truth = torch.from_numpy(records.boxes[index])
         box: Tensor | None = truth.float() if label >= 0 else None
         placement = torch.tensor((0.0, 0.0, 1.0, 1.0))
@@ -98,11 +104,12 @@ class LabelledImages(Dataset[Sample]):
             index=torch.tensor(index),
         )
 
-    def _load(self, index: int) -> SourceImage:
+    def _load(self, index: int, *, background: bool) -> SourceImage:
         """The image of a row, as large as it is needed."""
         side = max(self.height, self.width)
         wanted = self.augment.source_side(side) if self.augment is not None else side
-        return self.source.load(index, wanted)
+        again = background and self.augment is not None and self.augment.mosaic > 0
+        return (self.recent if again else self.source).load(index, wanted)
 
     def _augmented(
         self, augment: Augment, image: Picture, box: Tensor | None, generator: torch.Generator, draw: Draw
@@ -116,7 +123,7 @@ class LabelledImages(Dataset[Sample]):
         tiles = draw_tiles(generator, width, height)
         for number, (left, top, right, bottom) in enumerate(tiles):
             own = number == 0
-            shown = image if own else self._load(_any_of(backgrounds, generator)).picture
+            shown = image if own else self._load(_any_of(backgrounds, generator), background=True).picture
             tile, in_tile = augment(shown, box if own else None, bottom - top, right - left, "squash", generator)
             pixels[:, top:bottom, left:right] = tile
             if own:

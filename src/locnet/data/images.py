@@ -124,7 +124,7 @@ def load_image(path: Openable, at_least: int | None = None) -> LoadedImage:
         image.load()
         if drafted is None:
             width, height = image.size  # some formats know their size, and TIFF its orientation, after loading
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         rgb = _to_rgb(image)
         if drafted is not None:
             # libjpeg rounds the smaller size up; the true edge lies inside the last pixel, so keep it or not.
@@ -143,7 +143,7 @@ def upright(image: Image.Image) -> Image.Image:
     Returns:
         Upright, mode RGB.
     """
-    return _turned(_to_rgb(image), _orientation(image))
+    return _turned(_to_rgb(image), orientation_of(image))
 
 
 def image_size(path: Openable) -> tuple[int, int]:
@@ -171,7 +171,7 @@ def upright_size(path: Openable, image: Image.Image) -> tuple[int, int]:
         width, height = int(tags[_WIDTH_TAG]), int(tags[_HEIGHT_TAG])
     # Pillow decodes a PNG without early EXIF to look for a late one; the list of chunks tells cheaper.
     header_says_all = image.format == "PNG" and not _has_late_metadata(path)
-    if _orientation(image, header_only=header_says_all) in _SIDES_SWAPPED:
+    if orientation_of(image, header_only=header_says_all) in _SIDES_SWAPPED:
         width, height = height, width
     return height, width
 
@@ -228,7 +228,7 @@ def _explain_content(path: Openable, error: Exception) -> str:
     return problem
 
 
-def _orientation(image: Image.Image, *, header_only: bool = False) -> int:
+def orientation_of(image: Image.Image, *, header_only: bool = False) -> int:
     """The EXIF orientation, 1 to 8; 1 (upright) where it is missing, nonsense or unreadable."""
     try:
         exif = Image.Image.getexif(image) if header_only else image.getexif()

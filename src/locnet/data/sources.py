@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from locnet.data.images import ImageError, load_image
-from locnet.data.pixels import Picture
+import numpy as np
+
+from locnet.data.decode import load_picture
+from locnet.data.images import ImageError
+from locnet.data.pixels import Picture, size_of
 from locnet.data.records import Records
 
 
@@ -62,8 +66,7 @@ class ImageFiles:
 
     def load(self, row: int, at_least: int | None = None) -> SourceImage:
         """The image of a row; see `ImageSource`."""
-        loaded = load_image(self.records.path(row), at_least)
-        return SourceImage(loaded.image, loaded.height, loaded.width)
+        return SourceImage(*load_picture(self.records.path(row), at_least))
 
     def near(self, row: int) -> range:
         """All: a file costs the same as another."""
@@ -78,3 +81,40 @@ class ImageFiles:
             except OSError as error:
                 raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
             yield f"{path}\0{status.st_size}\0{status.st_mtime_ns}"
+
+
+class RecentImages:
+    """The images of another source; those that were loaded last stay decoded, as far as they fit.
+
+    For images that are wanted again and again, such as the backgrounds of mosaics.
+    """
+
+    def __init__(self, source: ImageSource, most_bytes: int) -> None:
+        """Keep up to `most_bytes` in each process."""
+        self.source, self.most_bytes = source, most_bytes
+        self._kept: OrderedDict[tuple[int, int | None], SourceImage] = OrderedDict()
+        self._bytes = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"source": self.source, "most_bytes": self.most_bytes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]  # another process begins with none
+
+    def load(self, row: int, at_least: int | None = None) -> SourceImage:
+        """The image of a row; see `ImageSource`."""
+        kept = self._kept.get((row, at_least))
+        if kept is not None:
+            self._kept.move_to_end((row, at_least))
+            return kept
+        loaded = self.source.load(row, at_least)
+        self._kept[row, at_least] = loaded
+        self._bytes += _bytes(loaded)
+        while self._bytes > self.most_bytes:
+            self._bytes -= _bytes(self._kept.popitem(last=False)[1])
+        return loaded
+
+
+def _bytes(image: SourceImage) -> int:
+    width, height = size_of(image.picture)
+    return width * height * (3 if isinstance(image.picture, np.ndarray) else 4)  # Pillow keeps four a pixel

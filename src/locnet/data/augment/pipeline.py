@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from locnet.data.augment.colors import blur, color_matrix, mean_color, recolour
+from locnet.data.augment.colors import blur, color_matrix, recolour, rounded
 from locnet.data.augment.views import View, render, snap, turn, whole_pixels
 from locnet.data.augment.windows import (
     FULL,
@@ -243,10 +243,11 @@ class Augment:
         if changes == (1.0, 1.0, 1.0, 0.0) and not sigma:
             return patch
         pixels = patch.float()
-        pixels = recolour(pixels, color_matrix(*changes, mean_color(pixels)))
+        red, green, blue = pixels.mean(dim=(1, 2)).tolist()
+        pixels = recolour(pixels, color_matrix(*changes, (red, green, blue)))
         if sigma:
             pixels = blur(pixels, sigma)
-        return pixels.add_(0.5).to(torch.uint8)  # rounded
+        return rounded(pixels)
 
     def _erase(self, patch: Tensor, box: Rect | None, generator: torch.Generator) -> Tensor:
         """Paints one rectangle over that leaves enough of the object; none where no try does."""

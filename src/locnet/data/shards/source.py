@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from locnet.config.schema import ShardsSettings
-from locnet.data.images import Encoded, load_image
+from locnet.data.decode import load_picture
+from locnet.data.images import Encoded
 from locnet.data.records import Records
 from locnet.data.samplers import TrainSampler
 from locnet.data.shards.index import Positions, ShardIndex
@@ -30,8 +31,7 @@ class ShardImages:
 
     def load(self, row: int, at_least: int | None = None) -> SourceImage:
         """The image of a row; see `ImageSource`."""
-        loaded = load_image(self.encoded(row), at_least)
-        return SourceImage(loaded.image, loaded.height, loaded.width)
+        return SourceImage(*load_picture(self.encoded(row), at_least))
 
     def encoded(self, row: int) -> Encoded:
         """The image file of a row."""
