@@ -94,7 +94,9 @@ def test_a_process_that_dies_takes_the_run_down_with_its_message(
     assert said in ended[1]
 
 
-@pytest.mark.parametrize("trainer", [["ddp_sim"], ["fsdp_sim", "trainer.strategy.min_parameters=20000"]])
+@pytest.mark.parametrize(
+    "trainer", [["ddp_sim"], ["fsdp_sim", "trainer.strategy.min_parameters=20000"]], ids=["ddp_sim", "fsdp_sim"]
+)
 def test_sigterm_to_one_process_stops_both_and_the_run_goes_on_bit_by_bit(
     trainer: list[str], root: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.optim import Optimizer
 
 from locnet.models.network import Network
-from locnet.runtime.sharding import load_optimizer_state, shard, whole_optimizer_state
+from locnet.runtime.sharding import load_optimizer_state, shard, whole_optimizer_state, whole_state
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,11 @@ class FullySharded(ModelParallelStrategy):
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """As the other strategies do."""
         ParallelStrategy.load_model_state_dict(self, checkpoint, strict)
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """Whole, in the first process."""
+        assert self.model is not None
+        return whole_state(self.model)
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Whole, in the first process."""

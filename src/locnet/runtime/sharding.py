@@ -15,6 +15,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 from torch.optim import Optimizer
 
 from locnet.models.network import Network
@@ -35,6 +36,7 @@ def shard(network: Network, mesh: DeviceMesh, *, min_parameters: int, reshard_af
     parts: list[nn.Module] = [m for m in network.modules() if isinstance(m, FSDPModule)]
     if not parts:
         parts = [*parts_of(network, min_parameters), network]
+        _as_vectors(network)
         for part in parts:
             fully_shard(part, mesh=mesh, reshard_after_forward=reshard_after_forward)
     return len(parts)
@@ -69,7 +71,12 @@ def whole_state(network: nn.Module) -> dict[str, Tensor]:
     """The state dict with whole tensors; all processes must ask, and where it is sharded only the first is answered."""
     if not is_sharded(network):
         return network.state_dict()
-    return cast(dict[str, Tensor], get_model_state_dict(network, options=_whole()))
+    state = cast(dict[str, Tensor], get_model_state_dict(network, options=_whole()))
+    for name, module in network.named_modules():
+        if isinstance(module, ParametrizationList) and isinstance(module[0], _Scalar) and state:
+            parent, _, own = name.rpartition("parametrizations.")
+            state[parent + own] = state.pop(f"{name}.original").reshape(())
+    return state
 
 
 def whole_optimizer_state(network: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
@@ -85,6 +92,26 @@ def load_optimizer_state(network: nn.Module, optimizer: Optimizer, state: dict[s
 def is_sharded(network: nn.Module) -> bool:
     """Whether processes hold shares of the parameters (which may be gathered at the moment)."""
     return any(isinstance(m, FSDPModule) for m in network.modules())
+
+
+class _Scalar(nn.Module):
+    """A weight that is a scalar where it is used, and a vector of one where it is kept."""
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """As it is used."""
+        return vector.reshape(())
+
+    def right_inverse(self, scalar: Tensor) -> Tensor:
+        """As it is kept."""
+        return scalar.reshape(1)
+
+
+def _as_vectors(network: nn.Module) -> None:
+    """Keep scalar weights as vectors: torch (2.14) shards no others. `whole_state` has them as they were."""
+    for module in list(network.modules()):
+        for name, weight in list(module.named_parameters(recurse=False)):
+            if not weight.ndim:
+                register_parametrization(module, name, _Scalar(), unsafe=True)  # which may change the shape
 
 
 def _whole() -> StateDictOptions:
