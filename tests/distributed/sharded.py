@@ -57,7 +57,8 @@ class Shares(pl.Callback):
         held = [getattr(p, "_local_tensor", p).numel() for p in pl_module.parameters()]
         self.share = sum(held) / sum(p.numel() for p in pl_module.parameters())
         throughput: Any = next(c for c in trainer.callbacks if isinstance(c, Throughput))  # type: ignore[attr-defined]
-        self.norms.append(float(throughput._gradient_norm))
+        if throughput._gradient_norm is not None:  # not before the first step, where batches are accumulated
+            self.norms.append(float(throughput._gradient_norm))
 
 
 class Run:
