@@ -69,3 +69,16 @@ def test_what_a_strategy_cannot_do_is_refused_in_one_line(typed: list[str], said
 def test_what_a_strategy_can_do_is_not(name: str) -> None:
     settings = settings_of(f"trainer={name}", "compile=false")
     check_strategy(settings, build_trainer(settings.trainer, allow_targets=[]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("min_parameters", "abc", "min_parameters must be a whole number of at least 1, got 'abc'"),
+        ("min_parameters", -3, "min_parameters must be a whole number of at least 1, got -3"),
+        ("reshard_after_forward", 2, "reshard_after_forward must be true or false, got 2"),
+    ],
+)
+def test_a_wrong_setting_of_a_strategy_names_the_key_and_the_value(key: str, value: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^trainer\.strategy.*{said}"):
+        build_trainer(settings_of("trainer=fsdp_sim", f"trainer.strategy.{key}={value}").trainer, allow_targets=[])

@@ -34,7 +34,14 @@ class FullySharded(ModelParallelStrategy):
         Args:
             min_parameters: modules with at least so many parameters are; the rest of the network together is.
             reshard_after_forward: free gathered weights until the backward pass; false is faster and takes more memory.
+
+        Raises:
+            ValueError: one of them is of another kind.
         """
+        if type(min_parameters) is not int or min_parameters < 1:
+            raise ValueError(f"min_parameters must be a whole number of at least 1, got {min_parameters!r}")
+        if type(reshard_after_forward) is not bool:
+            raise ValueError(f"reshard_after_forward must be true or false, got {reshard_after_forward!r}")
         super().__init__(save_distributed_checkpoint=False)
         self.min_parameters, self.reshard_after_forward = min_parameters, reshard_after_forward
         self._layer_sync: LayerSync | None = None  # the Trainer sets it, by `sync_batchnorm`
