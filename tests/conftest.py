@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,25 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model() -> Callable[..., dict[str, Any]]:
     """Settings of a tiny network; see `model_settings`."""
     return model_settings
+
+
+@pytest.fixture(scope="session")
+def run_script() -> Callable[..., None]:
+    """Run `script(path, *arguments, timeout=seconds)` in a process of its own, which must end well."""
+    environment = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
+
+    def run(script: Path, *arguments: object, timeout: float) -> None:
+        done = subprocess.run(
+            [sys.executable, str(script), *map(str, arguments)],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +15,6 @@ import pytest
 from locnet.callbacks.history import read_history
 
 SCRIPT = Path(__file__).with_name("processes.py")
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
 
 pytestmark = pytest.mark.distributed
 
@@ -61,19 +57,14 @@ def roots(manifest: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module", params=[2, 3])
 def ranks(
-    request: pytest.FixtureRequest, roots: dict[str, Path], checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    run_script: Callable[..., None],
+    roots: dict[str, Path],
+    checkpoint: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Ranks, Path]:
     output = tmp_path_factory.mktemp("ranks")
-    places = [str(checkpoint), str(output), *map(str, roots.values())]
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(request.param), *places],
-        env=os.environ | ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_script(SCRIPT, request.param, checkpoint, output, *roots.values(), timeout=300)
     return [json.loads((output / f"{rank}.json").read_text()) for rank in range(request.param)], output
 
 

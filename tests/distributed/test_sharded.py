@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,6 @@ from locnet.runtime.checkpoints import load_module
 from locnet.runtime.storage import is_damaged
 
 SCRIPT = Path(__file__).with_name("sharded.py")
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
 STATES = ("state_dict", "raw_state_dict")
 
 pytestmark = [
@@ -36,20 +32,17 @@ def root(manifest: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def output(tiny_model: Callable[..., dict[str, Any]], root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def output(
+    run_script: Callable[..., None],
+    tiny_model: Callable[..., dict[str, Any]],
+    root: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     output = tmp_path_factory.mktemp("runs")
     settings = tiny_model(image_size=32)
     settings["head"]["dropout"] = 0.2
     (output / "model.json").write_text(json.dumps(settings))
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(root), str(output)],
-        env=os.environ | ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_script(SCRIPT, root, output, timeout=600)
     return output
 
 

@@ -26,29 +26,26 @@ def load_picture(path: Openable, at_least: int | None = None) -> tuple[Picture, 
         ImageError: the file is missing, empty, truncated, too large, or no image.
     """
     with opened(path) as image:
+        width, height = image.size
         if isinstance(image, JpegImageFile) and image.mode == "RGB" and orientation_of(image) == 1:
             pixels = _decode(image, at_least)
             if pixels is not None:
-                return pixels, image.height, image.width
+                return pixels, height, width
     loaded = load_image(path, at_least)
     return loaded.image, loaded.height, loaded.width
 
 
 def _decode(image: JpegImageFile, at_least: int | None) -> Pixels | None:
     """`(height, width, 3)` of a JPEG that is open, not decoded; None where Pillow has to have a look at it."""
-    width, height = image.size
-    room = min(width, height) // at_least if at_least else 1
-    shrink = next((factor for factor in (8, 4, 2) if room >= factor), 1)
+    drafted = image.draft(None, (at_least, at_least)) if at_least else None
     assert image.fp is not None
     image.fp.seek(0)
     content = image.fp.read()
     try:
-        if shrink == 1:
-            whole: Pixels = simplejpeg.decode_jpeg(content, "RGB")
-            return whole
-        # libjpeg rounds the smaller size up; the true edge lies inside the last pixel: kept or not as `load_image` does
-        size = {"min_height": -(-height // shrink), "min_width": -(-width // shrink)}
-        small: Pixels = simplejpeg.decode_jpeg(content, "RGB", **size)
+        pixels: Pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=image.height, min_width=image.width)
     except ValueError:  # damaged, be it a little: Pillow decides whether that is too much, and says so
         return None
-    return small[: round(height / shrink), : round(width / shrink)]
+    if drafted is None:
+        return pixels
+    # libjpeg rounds the smaller size up; the true edge lies inside the last pixel: kept or not as `load_image` does
+    return pixels[: round(drafted[1][3]), : round(drafted[1][2])]

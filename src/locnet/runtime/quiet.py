@@ -24,8 +24,11 @@ _MESSAGES = (
     ".*FSDP2-wrapped module .* returned a view tensor.*",  # losses change nothing in place
 )
 _CHATTY = (
-    *("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric"),
-    *("aiobotocore", "botocore"),  # of S3: where they found keys, once for each process
+    "pytorch_lightning.utilities.rank_zero",
+    "pytorch_lightning.accelerators.cuda",
+    "lightning_fabric",
+    "aiobotocore",  # of S3: where it found keys, once for each process
+    "botocore",
 )
 _DECODER = "PIL"  # of damaged files, without their names; what cannot be read is said by us
 
