@@ -39,7 +39,6 @@ from locnet.data.augment.settings import build_augment
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.records import Records
 from locnet.data.samplers import TrainSampler
-from locnet.data.workers import prepare_worker
 
 CACHED = "locnet, cache=disk"
 OURS = "locnet"
@@ -72,10 +71,8 @@ class Photos:
         loaders: dict[str, DataLoader[Any]] = {}
         for name, cache in ((OURS, "none"), (CACHED, "disk")):
             module = self.module(cache)
-            dataset = module.dataset("train", augmented=True)
-            sampler = TrainSampler(len(dataset), seed=0)
-            loaders[name] = DataLoader(dataset, sampler=sampler, worker_init_fn=prepare_worker, **self.options)
-            records, augment = dataset.records, module.augment
+            loaders[name] = module.train_dataloader()
+            records, augment = module.records.select("train"), module.augment
         classes = self.folder / "classes"
         classes.mkdir()
         others: dict[str, Dataset[Any]] = {"torchvision": image_folder(records, classes, self.side, augment)}

@@ -1,6 +1,7 @@
 """Pixels and box move together, the object stays in view, and the same generator gives the same sample."""
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from locnet.boxes import area, paired_iou
 from locnet.data.augment import Augment
-from locnet.data.augment.colors import blur, color_matrix, mean_color, recolour
+from locnet.data.augment.colors import blur, color_matrix, mean_color, recolour, retone
 from locnet.data.augment.pipeline import RANGES
 from locnet.data.augment.views import View, snap, turn, whole_pixels
 from locnet.data.augment.windows import FULL, Rect, clip, draw_around, draw_beside, draw_within, rect_area
@@ -29,8 +30,8 @@ seeds = st.integers(0, 2**32)
 unit = st.floats(0, 1)
 
 
-def generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def generator(seed: int) -> Random:
+    return Random(seed)
 
 
 @st.composite
@@ -311,6 +312,13 @@ def test_colour_matrix() -> None:
     red, green, blue = apply(color_matrix(1, 1, 1, 1 / 3, mean), (180, 90, 90))
     assert max(red, green, blue) != red  # a third of a turn: no longer a red
     assert mean_color(torch.tensor([[[0, 100]], [[10, 30]], [[20, 40]]], dtype=torch.uint8)) == (50, 20, 30)
+
+
+def test_brightness_and_contrast_alone_are_the_same_change() -> None:
+    pixels = torch.rand(3, 9, 11, generator=torch.Generator().manual_seed(0)) * 255
+    mean = (100.0, 20.0, 150.0)
+    changed = recolour(pixels, color_matrix(1.2, 0.7, 1, 0, mean))
+    torch.testing.assert_close(retone(pixels.clone(), 1.2, 0.7, mean), changed, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.3, 1.0, 2.5])

@@ -17,7 +17,7 @@ from locnet.data.cache import CachedImages, cached, keep_for
 from locnet.data.dataset import LabelledImages, Sample
 from locnet.data.images import load_image
 from locnet.data.labels.assemble import Reading
-from locnet.data.loader import TimedLoader
+from locnet.data.loader import TimedLoader, collate
 from locnet.data.pixels import as_image
 from locnet.data.reading import read_data
 from locnet.data.records import SPLITS, Records
@@ -249,6 +249,7 @@ class LabelledImagesModule(pl.LightningDataModule):
             batch_size=self.data.batch_size,
             sampler=sampler,
             drop_last=drop_last,
+            collate_fn=collate,
             num_workers=workers,
             worker_init_fn=prepare_worker,
             persistent_workers=workers > 0,

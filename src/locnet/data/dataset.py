@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import TypedDict
 
 import numpy as np
@@ -16,9 +17,9 @@ from locnet.data.augment import Augment
 from locnet.data.augment.mosaic import Tile, draw_tiles
 from locnet.data.augment.windows import chance
 from locnet.data.cache import CachedImages
-from locnet.data.pixels import Picture, as_image
+from locnet.data.pixels import as_image
 from locnet.data.records import Records
-from locnet.data.resize import ResizeMode, fit
+from locnet.data.resize import Placement, ResizeMode, fit, fit_scaled
 from locnet.data.samplers import Draw
 from locnet.data.sources import ImageFiles, ImageSource, RecentImages, SourceImage
 
@@ -86,11 +87,11 @@ class LabelledImages(Dataset[Sample]):
         box: Tensor | None = truth.float() if label >= 0 else None
         placement = torch.tensor((0.0, 0.0, 1.0, 1.0))
         if self.augment is not None and draw.seed is not None:
-            generator = torch.Generator().manual_seed(draw.seed)
-            image, box = self._augmented(self.augment, loaded.picture, box, generator, draw)
+            generator = Random(draw.seed)
+            image, box = self._augmented(self.augment, loaded, box, generator, draw)
             label = label if box is not None else -1  # a crop without the object is background, on purpose
         else:
-            image, where = fit(as_image(loaded.picture), self.height, self.width, self.resize)
+            image, where = self._fitted(loaded)
             placement = where.as_tensor().float()
             box = where.to_input(box) if box is not None else None
         y = target.encode_one(label, None if box is None else box.tolist(), len(records.classes))
@@ -111,19 +112,25 @@ class LabelledImages(Dataset[Sample]):
         again = background and self.augment is not None and self.augment.mosaic > 0
         return (self.recent if again else self.source).load(index, wanted)
 
+    def _fitted(self, loaded: SourceImage) -> tuple[Tensor, Placement]:
+        """The image as it is, in the network's input."""
+        if loaded.fitted is not None:
+            return fit_scaled(loaded.fitted, self.height, self.width, self.resize)
+        return fit(as_image(loaded.picture), self.height, self.width, self.resize)
+
     def _augmented(
-        self, augment: Augment, image: Picture, box: Tensor | None, generator: torch.Generator, draw: Draw
+        self, augment: Augment, loaded: SourceImage, box: Tensor | None, generator: Random, draw: Draw
     ) -> tuple[Tensor, Tensor | None]:
         """A random variant of an image, alone or in a mosaic with background images of the same split."""
         height, width = self.height, self.width
         backgrounds = () if draw.plain else self._backgrounds_near(draw.index)
         if not len(backgrounds) or not chance(generator, augment.mosaic):
-            return augment(image, box, height, width, self.resize, generator)
+            return augment(loaded.picture, box, height, width, self.resize, generator, loaded.fitted)
         pixels = torch.empty(3, height, width, dtype=torch.uint8)
         tiles = draw_tiles(generator, width, height)
         for number, (left, top, right, bottom) in enumerate(tiles):
             own = number == 0
-            shown = image if own else self._load(_any_of(backgrounds, generator), background=True).picture
+            shown = loaded.picture if own else self._load(_any_of(backgrounds, generator), background=True).picture
             tile, in_tile = augment(shown, box if own else None, bottom - top, right - left, "squash", generator)
             pixels[:, top:bottom, left:right] = tile
             if own:
@@ -137,8 +144,8 @@ class LabelledImages(Dataset[Sample]):
         return self.backgrounds[first:last]
 
 
-def _any_of(rows: Sequence[int] | NDArray[np.int64], generator: torch.Generator) -> int:
-    return int(rows[int(torch.randint(len(rows), (), generator=generator))])
+def _any_of(rows: Sequence[int] | NDArray[np.int64], generator: Random) -> int:
+    return int(rows[int(generator.random() * len(rows))])
 
 
 def _from_tile(box: Tensor, tile: Tile, height: int, width: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -67,13 +67,24 @@ class Placement:
 
     def as_tensor(self, like: Tensor | None = None) -> Tensor:
         """`(4,)` left, top, right, bottom; float64 on the CPU, or the dtype and device of `like`."""
+        edges = (self.left, self.top, self.right, self.bottom)
         if like is None:
-            return torch.tensor(astuple(self), dtype=torch.float64)
-        return torch.tensor(astuple(self), dtype=like.dtype, device=like.device)
+            return torch.tensor(edges, dtype=torch.float64)
+        return torch.tensor(edges, dtype=like.dtype, device=like.device)
 
     def to_input(self, boxes: Tensor) -> Tensor:
         """`(..., 4)` float boxes, xyxy, fractions of the image to fractions of the input."""
         return boxes_to_input(boxes, self.as_tensor(boxes))
+
+    def rect_to_input(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """`to_input` of one box of plain numbers, many times as fast: loaders do it for every sample."""
+        width, height = self.right - self.left, self.bottom - self.top
+        return (
+            self.left + box[0] * width,
+            self.top + box[1] * height,
+            self.left + box[2] * width,
+            self.top + box[3] * height,
+        )
 
     def to_image(self, boxes: Tensor) -> Tensor:
         """`(..., 4)` float boxes, xyxy, fractions of the input to fractions of the image."""
@@ -121,6 +132,12 @@ def place(height: float, width: float, input_height: int, input_width: int, mode
     )
 
 
+def placed_size(height: float, width: float, input_height: int, input_width: int, mode: ResizeMode) -> tuple[int, int]:
+    """Height and width in pixels of what `place` places."""
+    left, top, right, bottom = place(height, width, input_height, input_width, mode).pixels(input_height, input_width)
+    return bottom - top, right - left
+
+
 def fit(image: Image.Image, input_height: int, input_width: int, mode: ResizeMode) -> tuple[Tensor, Placement]:
     """Scale an image into the network input: bilinear, antialiased.
 
@@ -136,11 +153,19 @@ def fit(image: Image.Image, input_height: int, input_width: int, mode: ResizeMod
     Raises:
         ConfigError: the mode is unknown.
     """
-    placement = place(image.height, image.width, input_height, input_width, mode)
-    left, top, right, bottom = placement.pixels(input_height, input_width)
-    size = (right - left, bottom - top)
-    inner = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
-    return pad_to_input(to_tensor(inner), placement, input_height, input_width), placement
+    height, width = placed_size(image.height, image.width, input_height, input_width, mode)
+    return fit_scaled(scale(image, (width, height)), input_height, input_width, mode)
+
+
+def scale(image: Image.Image, size: tuple[int, int]) -> Tensor:
+    """`(3, height, width)` uint8 of an RGB image at this width and height, as `fit` scales it."""
+    return to_tensor(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP))
+
+
+def fit_scaled(inner: Tensor, input_height: int, input_width: int, mode: ResizeMode) -> tuple[Tensor, Placement]:
+    """`fit` of an image that has its size in the input already: `(3, height, width)` uint8."""
+    placement = place(inner.shape[1], inner.shape[2], input_height, input_width, mode)
+    return pad_to_input(inner, placement, input_height, input_width), placement
 
 
 def pad_to_input(inner: Tensor, placement: Placement, input_height: int, input_width: int) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from torch import Tensor
 
 from locnet.data.decode import load_picture
 from locnet.data.images import ImageError
@@ -22,11 +23,14 @@ class SourceImage(NamedTuple):
         picture: upright RGB; may be smaller than the image in its file.
         height: of the upright image in its file, pixels.
         width: likewise.
+        fitted: `(3, height, width)` uint8, the whole image at the size that it has in the network's input, where a
+            cache holds it; not to be written to.
     """
 
     picture: Picture
     height: int
     width: int
+    fitted: Tensor | None = None
 
 
 class ImageSource(Protocol):

@@ -44,9 +44,18 @@ def color_matrix(
     """
     cos, sin = saturation * math.cos(2 * math.pi * hue), saturation * math.sin(2 * math.pi * hue)
     factors = brightness * contrast * (_LUMA + cos * _CHROMA + sin * _TURN)
-    red, green, blue = _TO_YIQ[0].tolist()
-    offset = brightness * (1 - contrast) * (red * mean[0] + green * mean[1] + blue * mean[2])
+    offset = brightness * (1 - contrast) * _grey(mean)
     return tuple(value for row in factors.tolist() for value in (*row, offset))
+
+
+def retone(pixels: Tensor, brightness: float, contrast: float, mean: tuple[float, float, float]) -> Tensor:
+    """`recolour` where saturation is 1 and hue 0, in a third of its time; changes what it is given."""
+    return pixels.mul_(brightness * contrast).add_(brightness * (1 - contrast) * _grey(mean)).clamp_(0, 255)
+
+
+def _grey(color: tuple[float, float, float]) -> float:
+    red, green, blue = _TO_YIQ[0].tolist()
+    return float(red * color[0] + green * color[1] + blue * color[2])
 
 
 def recolour(pixels: Tensor, matrix: tuple[float, ...]) -> Tensor:

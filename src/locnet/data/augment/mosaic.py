@@ -7,8 +7,7 @@ places and before more backgrounds. With one object an image at most, the other 
 from __future__ import annotations
 
 import math
-
-import torch
+from random import Random
 
 from locnet.data.augment.windows import chance, uniform
 
@@ -20,7 +19,7 @@ _ASPECT = 1.5  # its shape differs from the input's by up to this factor: images
 _WHOLE = 0.9  # a tile that leaves less than a tenth of a side takes all of it: two tiles instead of four
 
 
-def draw_tiles(generator: torch.Generator, width: int, height: int) -> list[Tile]:
+def draw_tiles(generator: Random, width: int, height: int) -> list[Tile]:
     """Two or four tiles that fill the input without a gap or an overlap.
 
     Args:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from random import Random
 
 import torch
 from torch import Tensor
 
-from locnet.data.augment.colors import blur, color_matrix, recolour, rounded
+from locnet.data.augment.colors import blur, color_matrix, recolour, retone, rounded
 from locnet.data.augment.views import View, render, snap, turn, whole_pixels
 from locnet.data.augment.windows import (
     FULL,
@@ -156,7 +157,8 @@ class Augment:
         input_height: int,
         input_width: int,
         mode: ResizeMode,
-        generator: torch.Generator,
+        generator: Random,
+        fitted: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """One random variant of an image, fitted into the network input.
 
@@ -167,6 +169,8 @@ class Augment:
             input_width: of the network input, pixels.
             mode: see `locnet.data.resize.place`.
             generator: the only source of randomness.
+            fitted: the whole image at the size that it has in the input, where somebody has that: `(3, height, width)`
+                uint8.
 
         Returns:
             `(3, input_height, input_width)` uint8, RGB, and the box `(4,)` float, xyxy in [0, 1], fractions
@@ -188,16 +192,16 @@ class Augment:
         size = (right - left, bottom - top)
         view = self._choose_view(snap(window, size), target, window_size, generator)
 
-        patch = self._recolour(render(image, view, size), generator)
+        patch = self._recolour(render(image, view, size, fitted), generator)
         shown = None if target is None else view.show(target)
         patch = self._erase(patch, shown, generator)
         pixels = pad_to_input(patch, placement, input_height, input_width)
         if shown is None or box is None:
             return pixels, None
-        return pixels, placement.to_input(torch.tensor(shown, dtype=torch.float64)).clamp(0, 1).to(box)
+        return pixels, box.new_tensor(clip(placement.rect_to_input(shown)))
 
     def _choose_window(
-        self, box: Rect | None, input_size: tuple[int, int], generator: torch.Generator
+        self, box: Rect | None, input_size: tuple[int, int], generator: Random
     ) -> tuple[Rect, Rect | None]:
         """A window, and the box if it still counts."""
         shape = {"aspect": self.zoom_in_aspect}
@@ -219,9 +223,7 @@ class Augment:
             return draw_beyond(generator, most), box
         return FULL, box
 
-    def _choose_view(
-        self, window: Rect, box: Rect | None, window_size: tuple[float, float], generator: torch.Generator
-    ) -> View:
+    def _choose_view(self, window: Rect, box: Rect | None, window_size: tuple[float, float], generator: Random) -> View:
         """The window with a flip and a turn; without the turn where it would push the object out."""
         view = View(window, flip=chance(generator, self.flip))
         if not self.rotate and not self.shear:
@@ -231,7 +233,7 @@ class Augment:
         turned = replace(view, linear=turn(degrees, shear, window_size))
         return turned if box is None or turned.visible(box) >= self.min_visible else view
 
-    def _recolour(self, patch: Tensor, generator: torch.Generator) -> Tensor:
+    def _recolour(self, patch: Tensor, generator: Random) -> Tensor:
         brightness = uniform(generator, 1 - self.brightness, 1 + self.brightness)
         contrast = uniform(generator, 1 - self.contrast, 1 + self.contrast)
         saturation = uniform(generator, 1 - self.saturation, 1 + self.saturation)
@@ -244,12 +246,16 @@ class Augment:
             return patch
         pixels = patch.float()
         red, green, blue = pixels.mean(dim=(1, 2)).tolist()
-        pixels = recolour(pixels, color_matrix(*changes, (red, green, blue)))
+        mean = (red, green, blue)
+        if (saturation, hue) == (1.0, 0.0):
+            pixels = retone(pixels, brightness, contrast, mean)
+        else:
+            pixels = recolour(pixels, color_matrix(*changes, mean))
         if sigma:
             pixels = blur(pixels, sigma)
         return rounded(pixels)
 
-    def _erase(self, patch: Tensor, box: Rect | None, generator: torch.Generator) -> Tensor:
+    def _erase(self, patch: Tensor, box: Rect | None, generator: Random) -> Tensor:
         """Paints one rectangle over that leaves enough of the object; none where no try does."""
         if not chance(generator, self.erase):
             return patch

@@ -132,13 +132,14 @@ def _whole_axis(low: float, high: float, pixels: int, outward: bool) -> tuple[fl
     return (first / pixels if low > 0 else low), (last / pixels if high < 1 else high)
 
 
-def render(image: Picture, view: View, size: tuple[int, int]) -> Tensor:
+def render(image: Picture, view: View, size: tuple[int, int], fitted: Tensor | None = None) -> Tensor:
     """Draw a view of an image.
 
     Args:
         image: RGB.
         view: what to show; its window lies on whole pixels of the image and is snapped to `size`.
         size: width and height of the patch, pixels.
+        fitted: the whole image as a patch, where somebody has that; used where it has the size of this one.
 
     Returns:
         `(3, height, width)` uint8, RGB; the image's mean colour where the view reaches beyond the image.
@@ -149,7 +150,10 @@ def render(image: Picture, view: View, size: tuple[int, int]) -> Tensor:
     left, top = round((shown[0] - view.window[0]) * scale[0]), round((shown[1] - view.window[1]) * scale[1])
     inner_size = (round((shown[2] - shown[0]) * scale[0]), round((shown[3] - shown[1]) * scale[1]))
     source = (round(shown[0] * width), round(shown[1] * height), round(shown[2] * width), round(shown[3] * height))
-    patch = resample(image, source, inner_size)
+    if fitted is not None and source == (0, 0, width, height) and fitted.shape[:0:-1] == inner_size:
+        patch = fitted.clone()
+    else:
+        patch = resample(image, source, inner_size)
     if inner_size != size:
         canvas = filled(mean_color(patch), size)
         canvas[:, top : top + inner_size[1], left : left + inner_size[0]] = patch

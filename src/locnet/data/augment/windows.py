@@ -1,14 +1,14 @@
 """Which part of an image a training sample shows: random windows that know where the object is.
 
 A window is left, top, right, bottom as fractions of the image, like a box; outside 0..1 is empty canvas.
-Everything random is drawn from a `torch.Generator`; everything else is a pure function of plain floats.
+Everything random is drawn from a `random.Random` (torch takes fifty times as long for a number); everything else is a
+pure function of plain floats.
 """
 
 from __future__ import annotations
 
 import math
-
-import torch
+from random import Random
 
 Rect = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -19,12 +19,12 @@ _TRIES = 10
 _MARGIN = 0.01  # labels are a little loose; a window beside the object keeps this share of the image away from it
 
 
-def uniform(generator: torch.Generator, low: float, high: float) -> float:
+def uniform(generator: Random, low: float, high: float) -> float:
     """A float drawn evenly from low to high."""
-    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
+    return low + (high - low) * generator.random()
 
 
-def chance(generator: torch.Generator, probability: float) -> bool:
+def chance(generator: Random, probability: float) -> bool:
     """True with this probability; 0 is never, 1 is always."""
     return uniform(generator, 0.0, 1.0) < probability
 
@@ -40,7 +40,7 @@ def clip(rect: Rect, bounds: Rect = FULL) -> Rect:
     return left, top, max(min(rect[2], bounds[2]), left), max(min(rect[3], bounds[3]), top)
 
 
-def draw_around(generator: torch.Generator, box: Rect, *, min_area: float, aspect: float, min_visible: float) -> Rect:
+def draw_around(generator: Random, box: Rect, *, min_area: float, aspect: float, min_visible: float) -> Rect:
     """A window inside the image that shows the object.
 
     Args:
@@ -68,7 +68,7 @@ def draw_around(generator: torch.Generator, box: Rect, *, min_area: float, aspec
 
 
 def draw_within(
-    generator: torch.Generator, region: Rect, *, min_area: float, aspect: float, max_area: float = 1.0
+    generator: Random, region: Rect, *, min_area: float, aspect: float, max_area: float = 1.0
 ) -> Rect | None:
     """Any window inside a region of the image.
 
@@ -91,7 +91,7 @@ def draw_within(
     return left, top, left + sides[0], top + sides[1]
 
 
-def draw_beside(generator: torch.Generator, box: Rect, *, min_area: float, aspect: float) -> Rect | None:
+def draw_beside(generator: Random, box: Rect, *, min_area: float, aspect: float) -> Rect | None:
     """A window that shows nothing of the object: left of it, right of it, above or below.
 
     Args:
@@ -115,7 +115,7 @@ def draw_beside(generator: torch.Generator, box: Rect, *, min_area: float, aspec
     return None
 
 
-def draw_beyond(generator: torch.Generator, max_side: float) -> Rect:
+def draw_beyond(generator: Random, max_side: float) -> Rect:
     """A window larger than the image, up to `max_side` times its sides, with the image anywhere inside it."""
     side = uniform(generator, 1.0, max(max_side, 1.0))
     left, top = uniform(generator, 1.0 - side, 0.0), uniform(generator, 1.0 - side, 0.0)
@@ -123,7 +123,7 @@ def draw_beyond(generator: torch.Generator, max_side: float) -> Rect:
 
 
 def _draw_sides(
-    generator: torch.Generator,
+    generator: Random,
     least: tuple[float, float],
     most: tuple[float, float],
     areas: tuple[float, float],

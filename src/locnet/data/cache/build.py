@@ -15,13 +15,11 @@ import numpy as np
 import torch
 from filelock import FileLock
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from locnet.data.cache import ram
-from locnet.data.cache.keep import Keep, describe
+from locnet.data.cache.keep import Keep, Kept, describe
 from locnet.data.cache.packed import PackedImages, PackedWriter, TornError
-from locnet.data.pixels import as_image
 from locnet.data.progress import with_progress
 from locnet.data.sources import ImageSource, OriginalSource, SourceImage
 from locnet.data.workers import prepare_worker
@@ -29,7 +27,7 @@ from locnet.errors import DataError
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1  # raise it with every change of what is kept
+_VERSION = 2  # raise it with every change of what is kept
 _SPARE_BYTES = 2**28  # what stays free beside a cache, for everybody else on that disk
 
 
@@ -41,7 +39,9 @@ class CachedImages:
 
     def load(self, row: int, at_least: int | None = None) -> SourceImage:
         """The image as it is kept; `at_least` was heeded when that was decided."""
-        return SourceImage(self.packed.pixels(row), *self.packed.full_size(row))
+        (pixels, fitted), height, width = self.packed.load(row)
+        picture = pixels if pixels.size else fitted.permute(1, 2, 0).numpy()
+        return SourceImage(picture, height, width, fitted if fitted.numel() else None)
 
     def near(self, row: int) -> range:
         """All: nothing is decoded."""
@@ -132,7 +132,7 @@ def _build(
     where: str,
     workers: int,
 ) -> None:
-    needed = sum(height * width * 3 for height, width in (keep.size(*size) for size in sizes.tolist()))
+    needed = sum(height * width * 3 for size in sizes.tolist() for height, width in keep.sizes(*size))
     free = shutil.disk_usage(path.parent).free
     if needed + _SPARE_BYTES > free:
         other = "data.cache=disk, or none" if where == "ram" else "another paths.cache, or data.cache=none"
@@ -142,6 +142,7 @@ def _build(
         _Decoded(source, len(sizes), keep),
         batch_size=None,
         num_workers=workers,
+        collate_fn=_as_it_is,
         worker_init_fn=prepare_worker,
         generator=torch.Generator(),  # training's randomness must not depend on whether there was something to build
     )
@@ -150,8 +151,8 @@ def _build(
     try:
         with unfinished.open("wb") as file:
             writer = PackedWriter(file)
-            for pixels, height, width in with_progress(loader, len(sizes), title, note="once; they are cached"):
-                writer.add(pixels.numpy(), int(height), int(width))
+            for kept, height, width in with_progress(loader, len(sizes), title, note="once; they are cached"):
+                writer.add(kept, height, width)
             writer.close()
             file.flush()
             os.fsync(file.fileno())
@@ -161,7 +162,11 @@ def _build(
         raise
 
 
-class _Decoded(Dataset[tuple[Tensor, int, int]]):
+def _as_it_is(loaded: Any) -> Any:
+    return loaded
+
+
+class _Decoded(Dataset[tuple[Kept, int, int]]):
     """The images as they are kept, in the order of the rows."""
 
     def __init__(self, source: ImageSource, rows: int, keep: Keep) -> None:
@@ -170,10 +175,9 @@ class _Decoded(Dataset[tuple[Tensor, int, int]]):
     def __len__(self) -> int:
         return self.rows
 
-    def __getitem__(self, row: int) -> tuple[Tensor, int, int]:
+    def __getitem__(self, row: int) -> tuple[Kept, int, int]:
         loaded = self.source.load(row, self.keep.at_least)
-        image = self.keep.apply(as_image(loaded.picture))
-        return torch.from_numpy(np.array(image)), loaded.height, loaded.width
+        return self.keep.apply(loaded.picture), loaded.height, loaded.width
 
 
 def _gigabytes(count: float) -> str:

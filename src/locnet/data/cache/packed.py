@@ -1,6 +1,6 @@
 """One file of decoded images: the pixels one after another, an index of them, and a trailer that finds it.
 
-pixels of image 0, pixels of image 1, ...   (height, width, 3) uint8, RGB
+of image 0: pixels, fitted; of image 1 ...   (height, width, 3) and (3, height, width) uint8, RGB (see `Kept`)
 index                                        one `INDEX` entry an image
 trailer                                      where the index lies and its checksum; written last
 """
@@ -15,21 +15,25 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from locnet.data.pixels import Pixels
+from locnet.data.cache.keep import Kept
 
 INDEX = np.dtype(
     [
         ("offset", "<i8"),
-        ("height", "<i4"),  # of the pixels kept here
+        ("height", "<i4"),  # of the pixels
         ("width", "<i4"),
+        ("fitted_height", "<i4"),
+        ("fitted_width", "<i4"),
         ("full_height", "<i4"),  # of the image in its file
         ("full_width", "<i4"),
-        ("crc", "<u4"),  # of the pixels
+        ("crc", "<u4"),  # of pixels and fitted image
     ]
 )
 _TRAILER = struct.Struct("<8sqqI")  # magic, number of images, offset of the index, checksum of the index
-_MAGIC = b"locnet1\n"
+_MAGIC = b"locnet2\n"
 _CHECKED_BYTES = 2**31  # of pixels that opening compares with their checksums; of more, an even sample
 
 RESIDENT_BYTES = 2**25
@@ -46,16 +50,16 @@ class PackedWriter:
     def __init__(self, file: IO[bytes]) -> None:
         """Write to an open, empty file."""
         self._file = file
-        self._entries: list[tuple[int, int, int, int, int, int]] = []
+        self._entries: list[tuple[int, ...]] = []
         self._offset = 0
 
-    def add(self, pixels: Pixels, full_height: int, full_width: int) -> None:
-        """Append one image, `(height, width, 3)` uint8, and the size it has in its own file."""
-        content = np.ascontiguousarray(pixels)
-        height, width, _ = content.shape
-        self._file.write(content.data)
-        self._entries.append((self._offset, height, width, full_height, full_width, zlib.crc32(content.data)))
-        self._offset += content.nbytes
+    def add(self, kept: Kept, full_height: int, full_width: int) -> None:
+        """Append one image, and the size it has in its own file."""
+        content = kept.pixels.tobytes() + kept.fitted.numpy().tobytes()
+        self._file.write(content)
+        sizes = (*kept.pixels.shape[:2], *kept.fitted.shape[1:], full_height, full_width)
+        self._entries.append((self._offset, *sizes, zlib.crc32(content)))
+        self._offset += len(content)
 
     def close(self) -> None:
         """Append index and trailer."""
@@ -99,26 +103,23 @@ class PackedImages:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["path"])  # type: ignore[misc]  # what pickle cannot carry is opened again
 
-    def pixels(self, row: int) -> Pixels:
-        """`(height, width, 3)` uint8, RGB: a view of the file, no copy.
+    def load(self, row: int) -> tuple[Kept, int, int]:
+        """What is kept of an image, and height and width of the upright image in its own file.
+
+        The pixels are views of the file, no copies; nobody may write to them.
 
         Now and then the pages that were touched leave this process's memory (not the system's page cache), so
         that the process does not seem to grow by every image that it has ever touched.
         """
-        entry = self._index[row]
-        start, height, width = int(entry["offset"]), int(entry["height"]), int(entry["width"])
-        length = height * width * 3
-        self._touched += length
+        start, height, width, fitted_height, fitted_width, full_height, full_width, _ = self._index[row].item()
+        first, second = height * width * 3, fitted_height * fitted_width * 3
+        self._touched += first + second
         if self._touched > RESIDENT_BYTES:
             self._forget()
-            self._touched = length
-        view: Pixels = np.frombuffer(self._map, dtype=np.uint8, count=length, offset=start)
-        return view.reshape(height, width, 3)
-
-    def full_size(self, row: int) -> tuple[int, int]:
-        """Height and width of the upright image in its own file."""
-        entry = self._index[row]
-        return int(entry["full_height"]), int(entry["full_width"])
+            self._touched = first + second
+        view: NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8, count=first + second, offset=start)
+        fitted = torch.from_numpy(view[first:].reshape(3, fitted_height, fitted_width))
+        return Kept(view[:first].reshape(height, width, 3), fitted), full_height, full_width
 
     def check(self, count: int) -> None:
         """Compare pixels with their checksums: all of them in a small file, an even sample in a large one.
@@ -131,11 +132,11 @@ class PackedImages:
         """
         if len(self) != count:
             raise TornError(f"it holds {len(self)} images, not {count}")
-        sizes = self._index["height"].astype(np.int64) * self._index["width"] * 3
-        share = min(1.0, _CHECKED_BYTES / max(int(sizes.sum()), 1))
+        share = min(1.0, _CHECKED_BYTES / max(len(self._map), 1))
         for row in self._sample(share):
-            pixels = self.pixels(row)
-            if zlib.crc32(pixels.reshape(-1).data) != int(self._index[row]["crc"]):
+            kept, *_ = self.load(row)
+            crc = zlib.crc32(kept.fitted.numpy().reshape(-1).data, zlib.crc32(kept.pixels.reshape(-1).data))
+            if crc != int(self._index[row]["crc"]):
                 raise TornError(f"image {row} is damaged")
         self._forget()
 
