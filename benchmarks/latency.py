@@ -44,6 +44,13 @@ class Answer(nn.Module):
         return cast(Tensor, self.head(self.backbone(images)).y)
 
 
+def bare_backbone(localizer: Localizer) -> nn.Module:
+    """timm's model as it is, without its classifier."""
+    backbone = localizer.network.backbone
+    bare: nn.Module = timm.create_model(backbone.name, num_classes=0, global_pool="", **backbone.kwargs)
+    return bare
+
+
 def trace(network: nn.Module, images: Tensor, path: Path) -> Path:
     """Write the network as ONNX, for any batch of images of this shape."""
     batch = ({0: torch.export.Dim("batch")},)
@@ -154,11 +161,10 @@ def write_models(localizer: Localizer, files: list[Path], folder: Path) -> dict[
     """All ONNX files by name."""
     height, width = localizer.image_size
     images = torch.zeros(1, 3, height, width)
-    bare = timm.create_model(localizer.network.backbone.name, num_classes=0, global_pool="")
     core = trace_core(localizer.network)
     with_int8 = quantise(core, [localizer.prepare(file).image for file in files[:64]])
     paths = {name: folder / f"{name}.onnx" for name in ("bare", "locnet", "int8", "whole", "whole int8")}
-    trace(bare, images, paths["bare"])
+    trace(bare_backbone(localizer), images, paths["bare"])
     trace(Answer(localizer), images, paths["locnet"])
     onnx.save(with_int8, paths["int8"])
     onnx.save(with_scaling(core, localizer.image_size, localizer.resize), paths["whole"])
@@ -181,7 +187,7 @@ def main() -> None:
     localizer = Localizer.load(arguments.run, device="cpu")
     files = sorted(arguments.images.glob("*.jpg"))[:256]
     size, name = localizer.image_size, localizer.network.backbone.name
-    bare = timm.create_model(name, num_classes=0, global_pool="")
+    bare = bare_backbone(localizer)
     others = {key: Path(file) for key, _, file in (text.partition("=") for text in arguments.other)}
     print(f"{name}, {size[0]} x {size[1]}, torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}")
     with tempfile.TemporaryDirectory() as folder:

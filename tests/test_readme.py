@@ -46,7 +46,7 @@ def test_commands_compose_and_pass_the_schema(command: list[str]) -> None:
 @pytest.mark.slow
 def test_the_way_from_photos_to_predictions(manifest: Callable[..., Path], tmp_path: Path) -> None:
     photos = manifest(tmp_path / "photos")
-    words = {"PHOTOS": str(photos), "RUN": "first", "backbone.pretrained=true": "backbone.pretrained=false"}
+    words = {"PHOTOS": str(photos), "RUN": "first", "backbone.pretrained=true": "backbone.norm_eval=false"}
     tiny = ["backbone.name=lcnet_035", "backbone.image_size=64", "data.batch_size=4", "data.num_workers=0"]
     tiny += ["trainer.max_epochs=1", "trainer.accelerator=cpu", "logger=none", "hydra.run.dir=first"]
     started = [c for c in COMMANDS if "experiment=finetune" in c or c[2:3] in (["locnet.evaluate"], ["locnet.predict"])]

@@ -54,11 +54,20 @@ COMPANIONS = {
     "loss/squared_error": ["head.refine=false"],
     **{f"data/{name}": ["data.root=somewhere"] for name in (*READERS, "auto", "shards")},
     "callbacks/early_stopping": [],
+    "experiment/finetune": ["backbone.pretrained=true"],
 }
 
 
 def settings_of(*overrides: str) -> TrainSettings:
     return check(compose("train", overrides), TrainSettings)
+
+
+def test_statistics_to_keep_need_weights() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^backbone.norm_eval=true keeps .*; set backbone.pretrained=true or [^\n]*$"
+    ):
+        settings_of("experiment=finetune")
+    assert settings_of("experiment=finetune", "backbone.checkpoint=weights.safetensors").backbone.norm_eval
 
 
 def test_there_is_something_to_test() -> None:
@@ -74,10 +83,13 @@ def test_every_option_composes_and_passes_the_schema(option: str) -> None:
 
 @pytest.mark.parametrize("experiment", [f.stem for f in sorted((CONF / "experiment").glob("*.yaml"))])
 def test_every_experiment_builds_and_learns_a_step(experiment: str) -> None:
-    settings = settings_of(f"experiment={experiment}", "backbone.name=lcnet_035", "backbone.image_size=64")
+    companions = COMPANIONS.get(f"experiment/{experiment}", [])
+    settings = settings_of(f"experiment={experiment}", "backbone.name=lcnet_035", "backbone.image_size=64", *companions)
+    model = settings.model_dump(include=set(ModelSettings.model_fields))
+    model["backbone"]["pretrained"] = False  # no hub here
     module = LocalizerModule(
         classes=("a", "b"),
-        model=settings.model_dump(include=set(ModelSettings.model_fields)),
+        model=model,
         resize=settings.data.resize,
     )
     y = torch.tensor([[1, 0.5, 0.5, 0.2, 0.4, 0, 1], [0.0] * 7])

@@ -65,6 +65,29 @@ def test_another_image_size(name: str, strides: tuple[int, ...]) -> None:
     assert backbone(torch.zeros(1, 3, 96, 128))[-1].shape[2:] == (96 // strides[-1], 128 // strides[-1])
 
 
+def test_further_arguments_of_the_model() -> None:
+    same = Backbone("lcnet_035", image_size=64, kwargs={"pad_type": "same"})
+    plain = Backbone("lcnet_035", image_size=64)
+    same.load_state_dict(plain.state_dict())
+    images = torch.rand(1, 3, 64, 64)
+    ours, timms = same.eval()(images)[-1], plain.eval()(images)[-1]
+    assert ours.shape == timms.shape
+    assert not torch.allclose(ours, timms)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("pad_typ", "backbone.kwargs.pad_typ: backbone.name=lcnet_035 takes no such argument"),
+        ("img_size", "backbone.kwargs.img_size is not for the model alone; set backbone.image_size"),
+        ("in_chans", "backbone.kwargs.in_chans is not for the model alone, which locnet sets itself"),
+    ],
+)
+def test_arguments_that_it_does_not_take_are_one_line(key: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}$"):
+        Backbone("lcnet_035", kwargs={key: 1})
+
+
 def test_a_size_that_cannot_be_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"^backbone.image_size=100x100 does not work with .*levit_128s: [^\n]*$"):
         Backbone("levit_128s", image_size=100)
@@ -143,6 +166,22 @@ def test_a_hostile_pickle_is_not_executed(tmp_path: Path) -> None:
     assert not touched.exists()
     pickle.loads(pickle.dumps(Exploit(touched)))  # the exploit is a real one
     assert touched.exists()
+
+
+def test_statistics_that_are_kept() -> None:
+    """`norm_eval`: those of BatchNorm stay, everything learns; without it they follow the batches."""
+    for kept in (True, False):
+        model = Network(
+            ("a",),
+            backbone={"name": "lcnet_035", "image_size": 64, "norm_eval": kept},
+            head={"name": "grid", "strides": [16, 32], "width": 16},
+        ).train()
+        before = {name: value.clone() for name, value in model.backbone.state_dict().items() if "running" in name}
+        model(torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)).y.sum().backward()
+        after = model.backbone.state_dict()
+        assert all(torch.equal(value, after[name]) == kept for name, value in before.items())
+        assert all(p.grad is not None for p in model.backbone.parameters())
+        assert model.head.training
 
 
 def test_frozen_means_frozen() -> None:

@@ -20,7 +20,7 @@ def test_samples_are_torchs_own() -> None:
     """`grid_sample`, which not every engine has."""
     torch.manual_seed(0)
     grid, at = torch.randn(2, 3, 7, 9), torch.rand(2, 4, 2, 5) * 1.4 - 0.2
-    samples = _sample(grid, at)
+    samples = _sample(grid, at.unsqueeze(-1))
     assert samples.shape == (2, 4, 3, 5, 5)
     for window in range(4):
         x, y = at[:, window, 0], at[:, window, 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,17 @@ from locnet.errors import ConfigError
 from locnet.models.hub import check_published, out_of_reach
 from locnet.models.weights import load_backbone_weights
 
+_OWN_KEYS = {  # of timm.create_model, and the key of the configuration that sets it, if any
+    "checkpoint_path": "backbone.checkpoint",
+    "drop_path_rate": "backbone.drop_path_rate",
+    "features_only": None,
+    "img_size": "backbone.image_size",
+    "in_chans": None,
+    "model_name": "backbone.name",
+    "num_classes": None,
+    "out_indices": "head.strides",
+    "pretrained": "backbone.pretrained",
+}
 _REFUSALS = (AssertionError, RuntimeError, ValueError)  # how timm's models refuse an image size
 
 
@@ -27,6 +38,7 @@ class Backbone(nn.Module):
         image_size: (height, width) of the input in pixels.
         mean: per channel mean of RGB in [0, 1] that the input is normalised with.
         std: per channel standard deviation, likewise.
+        kwargs: further arguments that timm's model was built with.
     """
 
     def __init__(
@@ -37,10 +49,12 @@ class Backbone(nn.Module):
         pretrained: bool = False,
         checkpoint: str | None = None,
         freeze: bool = False,
+        norm_eval: bool = False,
         drop_path_rate: float = 0.0,
         image_size: int | Sequence[int] | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         """Build the model and probe it once with an empty image.
 
@@ -51,22 +65,26 @@ class Backbone(nn.Module):
             pretrained: load timm's published weights from its hub (or its local cache).
             checkpoint: load these weights (.safetensors, .pth) instead.
             freeze: no gradients, and normalisation layers keep their statistics.
+            norm_eval: BatchNorm layers use and keep the statistics of the weights that training begins with; their
+                scale and shift learn on. For small batches and data sets, as detectors are fine-tuned.
             drop_path_rate: stochastic depth (Huang et al., 2016), where the model has it.
             image_size: (height, width) in pixels, or one number for both; None takes timm's for this model.
             mean: None takes timm's for this model.
             std: None takes timm's for this model.
+            kwargs: further keyword arguments of timm's model, e.g. `{"pad_type": "same"}`.
 
         Raises:
-            ConfigError: unknown name, or the model cannot take this image size.
+            ConfigError: unknown name, or the model cannot take this image size or these arguments.
             CheckpointError: weights cannot be had or do not fit.
         """
         super().__init__()
         check_name(name)
         self.name = name
-        self.frozen = freeze
+        self.frozen, self.norm_eval = freeze, norm_eval
+        self.kwargs = dict(kwargs or {})
         if pretrained:
             check_published(name)
-        self.model = _create(name, pretrained, image_size, drop_path_rate)
+        self.model = _create(name, pretrained, image_size, drop_path_rate, self.kwargs)
         if checkpoint is not None:
             load_backbone_weights(self.model, Path(checkpoint), name)
         data_config = timm.data.resolve_model_data_config(self.model)
@@ -95,8 +113,12 @@ class Backbone(nn.Module):
         return maps
 
     def train(self, mode: bool = True) -> Backbone:
-        """Like any module; a frozen backbone stays in evaluation mode, so that its statistics do not move."""
+        """Like any module; what is frozen stays in evaluation mode, so that its statistics do not move."""
         super().train(mode and not self.frozen)
+        if self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
         return self
 
     def _probe(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -137,23 +159,29 @@ def image_size(name: str, wanted: int | Sequence[int] | None) -> tuple[int, int]
     return _pair(config.input_size[1:])
 
 
-def _create(name: str, pretrained: bool, image_size: int | Sequence[int] | None, drop_path_rate: float) -> Any:
+def _create(
+    name: str, pretrained: bool, image_size: int | Sequence[int] | None, drop_path_rate: float, kwargs: dict[str, Any]
+) -> Any:
     """timm.create_model, with the options that only some families take tried first."""
-    options: dict[str, Any] = {"num_classes": 0}
+    for key in kwargs.keys() & _OWN_KEYS.keys():
+        instead = f"; set {_OWN_KEYS[key]}" if _OWN_KEYS[key] else ", which locnet sets itself"
+        raise ConfigError(f"backbone.kwargs.{key} is not for the model alone{instead}")
     optional: dict[str, Any] = {}
     if drop_path_rate:
         optional["drop_path_rate"] = drop_path_rate
     if image_size is not None:  # families with position embeddings or windows need the size when they are built
         optional["img_size"] = _pair(image_size)
     try:
-        return timm.create_model(name, pretrained=pretrained, **options, **optional)
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, **optional, **kwargs)
     except TypeError as error:
         # timm passes options on to the family's constructor, which refuses those that it does not have
-        refused = next((key for key in ("img_size", "drop_path_rate") if f"'{key}'" in str(error)), None)
-        if refused == "img_size" and image_size is not None:
-            return _create(name, pretrained, None, drop_path_rate)
-        if refused == "drop_path_rate" and drop_path_rate:
-            return _create(name, pretrained, image_size, 0.0)
+        refused = next((key for key in (*optional, *kwargs) if f"'{key}'" in str(error)), None)
+        if refused == "img_size":
+            return _create(name, pretrained, None, drop_path_rate, kwargs)
+        if refused == "drop_path_rate":
+            return _create(name, pretrained, image_size, 0.0, kwargs)
+        if refused is not None:
+            raise ConfigError(f"backbone.kwargs.{refused}: backbone.name={name} takes no such argument") from error
         raise
     except OSError as error:
         raise out_of_reach(name, error) from error

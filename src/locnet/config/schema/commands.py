@@ -68,6 +68,16 @@ class TrainSettings(ModelSettings):
     allow_targets: list[str]
 
     @model_validator(mode="after")
+    def _statistics_to_keep(self) -> TrainSettings:
+        weights = self.backbone.pretrained or self.backbone.checkpoint or self.init_from or self.resume
+        if self.backbone.norm_eval and not weights:
+            raise ValueError(
+                "backbone.norm_eval=true keeps the statistics of trained weights, and there are none; "
+                "set backbone.pretrained=true or backbone.checkpoint=FILE, or backbone.norm_eval=false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_start(self) -> TrainSettings:
         if self.resume and self.init_from:
             raise ValueError(

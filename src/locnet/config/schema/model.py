@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,10 +16,12 @@ class BackboneSettings(Settings):
     pretrained: bool
     checkpoint: str | None
     freeze: bool
+    norm_eval: bool = False
     drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
     image_size: ImageSize | None
     mean: Triple | None
     std: Triple | None
+    kwargs: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> BackboneSettings:
@@ -52,6 +54,7 @@ class GridHeadSettings(Settings):
     strides: list[Positive]
     width: Annotated[int, Field(ge=8)]
     depth: Annotated[int, Field(ge=0, le=8)]
+    activation: Literal["relu", "silu"] = "silu"  # that of checkpoints older than this setting
     bins: Annotated[int, Field(ge=0, le=64)]
     read_off: Literal["local", "global"]
     edge_attention: bool

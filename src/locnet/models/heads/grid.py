@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from locnet import target
-from locnet.models.heads.base import Cells, Head, Output
+from locnet.models.heads.base import ACTIVATIONS, Cells, Head, Output
 from locnet.models.heads.refine import EdgeRefiner
 
 _INITIAL_DISTANCE = 0.2  # each edge starts this share of the image away from the cell: about a mean box
@@ -25,7 +25,12 @@ class GridHead(Head):
     is the attention under which the boxes are averaged (a soft-argmax; Sun et al., Integral Human Pose Regression,
     2018): one differentiable answer, no anchors, no NMS. Objectness and class are read from features pooled under the
     same attention, beside the global mean.
+
+    Attributes:
+        outward: `(4, 1)` float, the direction from a cell to the left, top, right and bottom edge.
     """
+
+    outward: Tensor
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class GridHead(Head):
         grid_stride: int = 8,
         width: int = 128,
         depth: int = 2,
+        activation: str = "silu",  # that of checkpoints older than this setting
         bins: int = 0,
         read_off: str = "local",
         edge_attention: bool = True,
@@ -52,6 +58,7 @@ class GridHead(Head):
                 ones are for the second look at the edges alone.
             width: channels of the fused grid.
             depth: separable 5 x 5 convolutions on the fused grid.
+            activation: `relu`, which engines fuse into the convolution before it, or `silu`.
             bins: each distance is the mean of a distribution over 0, 1/bins, ..., 1 of the input (Li et al.,
                 Generalized Focal Loss, 2020); 0: it is one number.
             read_off: `global`: the attention is spread over all cells; `local`: over the peak and the cells inside
@@ -67,12 +74,14 @@ class GridHead(Head):
         own, channels = channels[: self.finer], channels[self.finer :]
         self.lateral = nn.ModuleList(_pointwise(c, width) for c in channels)
         self.context = nn.Linear(channels[-1], width)
-        self.blocks = nn.Sequential(*(_separable(width) for _ in range(depth)))
+        self.activation = ACTIVATIONS[activation]()
+        self.blocks = nn.Sequential(*(_separable(width, activation) for _ in range(depth)))
         self.bins, self.local, self.edge_attention = bins, read_off == "local", edge_attention
         # heat, then the distances to the left, top, right and bottom edge, then the attention of each edge
         self.cells = nn.Conv2d(width, 1 + 4 * (bins + 1) + 4 * edge_attention, 1)
-        self.refiner = EdgeRefiner([width, *own]) if refine else None
+        self.refiner = EdgeRefiner([width, *own], activation=activation) if refine else None
         self.sharpness = nn.Parameter(torch.zeros(()))  # log of the factor from heat to attention
+        self.register_buffer("outward", torch.tensor((-1.0, -1.0, 1.0, 1.0)).unsqueeze(-1), persistent=False)
         self.dropout = nn.Dropout(dropout)
         features = width + 2 * channels[-1]
         self.objectness = nn.Linear(features + 1, 1)
@@ -90,17 +99,19 @@ class GridHead(Head):
         pooled = coarse.mean((2, 3))
         grid = self._fuse(maps, self.context(pooled))
         raw = self.cells(grid).float().flatten(2)  # float32: bf16 is too coarse for edges
-        cells = self._read_cells(raw, cell_centres(grid.shape[-2], grid.shape[-1], raw.device))
+        centres = cell_centres(grid.shape[-2], grid.shape[-1], raw.device)
+        cells, edges = self._read_cells(raw, centres)
         focus = cells.heat * self.sharpness.exp()
         if self.local:
-            focus = focus.masked_fill(~_around_the_peak(cells), torch.finfo(focus.dtype).min)
+            outside = _beyond_the_peak(cells.heat, edges.detach(), centres, self.outward)
+            focus = focus.masked_fill(outside, torch.finfo(focus.dtype).min)
         attention = focus.softmax(-1)
         # not einsum: autocast would run it in bf16
         if self.edge_attention:
             of_edges = (focus.unsqueeze(1) + raw[:, -4:]).softmax(-1)
-            box = (of_edges * cells.boxes.transpose(1, 2)).sum(-1)
+            box = (of_edges * edges).sum(-1)
         else:
-            box = (attention.unsqueeze(-1) * cells.boxes).sum(1)
+            box = (attention.unsqueeze(1) * edges).sum(-1)
         refined = None
         if self.refiner is not None:
             refined = self.refiner([grid, *own], box)
@@ -118,30 +129,44 @@ class GridHead(Head):
 
     def _fuse(self, maps: list[Tensor], context: Tensor) -> Tensor:
         """`(B, width, h, w)` at the finest stride, every cell knowing the whole image through `context` (B, width)."""
-        grid = self.lateral[-1](maps[-1]) + context[:, :, None, None]
+        grid = self.lateral[-1](maps[-1])
         for lateral, finer in zip(reversed(self.lateral[:-1]), reversed(maps[:-1]), strict=True):
             grid = _enlarged(grid, finer.shape[-2:]) + lateral(finer)
-        fused: Tensor = self.blocks(F.silu(grid))
+        # the context comes last: until then engines fuse each sum into its convolution
+        fused: Tensor = self.blocks(self.activation(grid + context[:, :, None, None]))
         return fused
 
-    def _read_cells(self, raw: Tensor, centres: Tensor) -> Cells:
-        """Heat and boxes of `(B, 1 + 4 (bins + 1) + ..., K)` raw outputs."""
-        logits = raw[:, 1 : 1 + 4 * (self.bins + 1)].unflatten(1, (4, self.bins + 1)).permute(0, 3, 1, 2)
+    def _read_cells(self, raw: Tensor, centres: Tensor) -> tuple[Cells, Tensor]:
+        """What `(B, 1 + 4 (bins + 1) + ..., K)` raw outputs say, and its boxes as `(B, 4, K)`."""
+        logits = raw[:, 1 : 1 + 4 * (self.bins + 1)]
         if self.bins:
+            logits = logits.unflatten(1, (4, self.bins + 1))
             places = torch.linspace(0, 1, self.bins + 1, device=raw.device)
-            distances = (logits.softmax(-1) * places).sum(-1)
+            distances = (logits.softmax(2) * places[:, None]).sum(2)
         else:
-            distances = logits.squeeze(-1).sigmoid()
-        boxes = torch.cat((centres - distances[..., :2], centres + distances[..., 2:]), dim=-1)
-        return Cells(heat=raw[:, 0], boxes=boxes, centres=centres, distances=logits if self.bins else None)
+            distances = logits.sigmoid()
+        edges = _twice(centres) + self.outward * distances
+        of_bins = logits.permute(0, 3, 1, 2) if self.bins else None
+        return Cells(heat=raw[:, 0], boxes=edges.transpose(1, 2), centres=centres, distances=of_bins), edges
 
 
-def _around_the_peak(cells: Cells) -> Tensor:
-    """`(B, K)` bool: the hottest cell, and the cells inside the box that it proposes."""
-    peak = cells.heat.argmax(-1, keepdim=True)
-    box = cells.boxes.detach().gather(1, peak.unsqueeze(-1).expand(-1, -1, 4))
-    inside = ((cells.centres > box[..., :2]) & (cells.centres < box[..., 2:])).all(-1)
-    return inside | (torch.arange(inside.shape[-1], device=peak.device) == peak)
+def _beyond_the_peak(heat: Tensor, edges: Tensor, centres: Tensor, outward: Tensor) -> Tensor:
+    """`(B, K)` bool: whether a cell lies outside of the box that the hottest cell proposes.
+
+    Args:
+        heat: `(B, K)` float.
+        edges: `(B, 4, K)` float, the boxes of all cells.
+        centres: `(K, 2)` float.
+        outward: `(4, 1)` float, the direction from a cell to each edge.
+    """
+    peak = heat.argmax(-1, keepdim=True).unsqueeze(1)
+    box = edges.gather(-1, peak.expand(-1, 4, -1))
+    return ((box - _twice(centres)) * outward).amin(1) < 0  # never the peak itself: no distance is below 0
+
+
+def _twice(centres: Tensor) -> Tensor:
+    """`(4, K)`: x, y, x, y of `(K, 2)` centres, beside the edges of boxes."""
+    return centres.T.repeat(2, 1)
 
 
 def _initial_distances(bins: int) -> Tensor:
@@ -184,12 +209,12 @@ def _pointwise(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
 
-def _separable(width: int) -> nn.Sequential:
+def _separable(width: int, activation: str) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False),
         nn.BatchNorm2d(width),
-        nn.SiLU(),
+        ACTIVATIONS[activation](),
         nn.Conv2d(width, width, 1, bias=False),
         nn.BatchNorm2d(width),
-        nn.SiLU(),
+        ACTIVATIONS[activation](),
     )
