@@ -144,8 +144,9 @@ def _sample(grid: Tensor, at: Tensor) -> Tensor:
         across, down = _hat(at, rows).to(grid.dtype).split(1, dim=2)  # (B, J, 1, S, rows)
     else:
         across, down = _hat(at[:, :, :1], columns).to(grid.dtype), _hat(at[:, :, 1:], rows).to(grid.dtype)
-    wide = grid[:, None] @ across.transpose(-2, -1)  # (B, J, C, h, S)
-    return down @ wide
+    wide: Tensor = grid[:, None] @ across.transpose(-2, -1)  # (B, J, C, h, S)
+    samples: Tensor = down @ wide
+    return samples
 
 
 def _hat(at: Tensor, count: int) -> Tensor:
