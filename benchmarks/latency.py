@@ -45,7 +45,7 @@ class Answer(nn.Module):
 
 
 def bare_backbone(localizer: Localizer) -> nn.Module:
-    """timm's model as it is, without its classifier."""
+    """Timm's model as it is, without its classifier."""
     backbone = localizer.network.backbone
     bare: nn.Module = timm.create_model(backbone.name, num_classes=0, global_pool="", **backbone.kwargs)
     return bare
