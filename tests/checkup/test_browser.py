@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from locnet.checkup.examination import with_twins
 from locnet.checkup.page import write_page
 from locnet.config.defaults import data_settings
 from locnet.data.labels.assemble import assemble
-from locnet.data.reading import look, read_labels, with_duplicates
+from locnet.data.reading import look, read_labels
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -24,7 +25,8 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 def test_the_page_is_drawn(manifest: Callable[..., Path], tmp_path: Path) -> None:
     settings = data_settings("csv", root=str(manifest(tmp_path / "photos", train=12, val=4, test=4)))
     reading = assemble(read_labels(settings), settings, look=look(whole=True), look_at_all=True)  # type: ignore[arg-type]
-    write_page(tmp_path / "report.html", with_duplicates(reading, near=True), "photos", None)
+    reading, groups = with_twins(reading, workers=1)
+    write_page(tmp_path / "report.html", reading, "photos", groups, None)
     shot = tmp_path / "shot.png"
     assert BROWSER is not None
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1280,2600"]

@@ -8,28 +8,39 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from locnet import __version__
 from locnet.checkup.statistics import Statistics, statistics
 from locnet.checkup.suspects import Suspect
 from locnet.data.labels.assemble import Reading
+from locnet.data.labels.classes import BACKGROUND
 from locnet.data.labels.defects import KINDS, Defect
 from locnet.data.labels.summary import summary_lines
 from locnet.data.records import SPLITS, Records
 from locnet.page.document import document
-from locnet.page.parts import bars, card, heat_map, printable, table
+from locnet.page.parts import Html, bars, card, heat_map, printable, table
 from locnet.page.pictures import picture
 
 _PER_CLASS, _PER_KIND, _MOST_CLASSES, _MOST_SUSPECTS = 12, 24, 40, 60
+_MOST_GROUPS, _PER_GROUP = 12, 6
+_OF_TWO_IMAGES = ("duplicate_across_splits", "near_duplicate_across_splits", "contradicting_labels")
 
 
-def write_page(path: Path, reading: Reading, root: str, suspects: Sequence[Suspect] | None) -> None:
+def write_page(
+    path: Path,
+    reading: Reading,
+    root: str,
+    groups: Sequence[NDArray[np.int64]],
+    suspects: Sequence[Suspect] | None,
+) -> None:
     """Write the page.
 
     Args:
         path: of the file.
         reading: of the labels, with the facts of all images.
         root: of the data set, as the user wrote it.
+        groups: rows that look the same and are of one split, the largest group first.
         suspects: labels that a model contradicts; None where none was asked.
     """
     numbers = statistics(reading)
@@ -40,6 +51,7 @@ def write_page(path: Path, reading: Reading, root: str, suspects: Sequence[Suspe
         _images(numbers),
         _suspects(reading.records, suspects) if suspects is not None else "",
         _defects(reading),
+        _near_duplicates(reading.records, groups),
         _contact_sheets(reading.records),
     ]
     where = f"locnet {__version__} doctor"
@@ -102,11 +114,12 @@ def _suspects(records: Records, suspects: Sequence[Suspect]) -> str:
 
 
 def _defects(reading: Reading) -> str:
-    """Defects by kind, what is left out first."""
-    if not reading.defects:
+    """Defects by kind, what is left out first; near-duplicates of one split have a place of their own."""
+    found_here = [defect for defect in reading.defects if defect.kind != "near_duplicate_in_split"]
+    if not found_here:
         return "<h2>Defects</h2><p>None.</p>"
     order = {action: rank for rank, action in enumerate(("left out", "repaired", "reported", "noted"))}
-    ranked = sorted(reading.defects, key=lambda defect: (order[defect.action], defect.kind))
+    ranked = sorted(found_here, key=lambda defect: (order[defect.action], defect.kind))
     rows = {file: row for row, file in enumerate(reading.records.files)}
     parts = ["<h2>Defects</h2>"]
     for kind, group in groupby(ranked, key=lambda defect: defect.kind):
@@ -126,7 +139,7 @@ def _defect(reading: Reading, defect: Defect, rows: dict[str, int]) -> str:
     row = rows.get(defect.file)
     box = records.boxes[row] if row is not None and records.has_boxes else None
     image = picture(records.root / defect.file, box) if defect.file else None
-    twin = rows.get(defect.value) if "duplicate_across" in defect.kind else None
+    twin = rows.get(defect.value) if defect.kind in _OF_TWO_IMAGES else None
     second = (
         "" if twin is None else card(picture(records.path(twin), records.boxes[twin]), defect.value, (defect.value,))
     )
@@ -135,13 +148,39 @@ def _defect(reading: Reading, defect: Defect, rows: dict[str, int]) -> str:
     return second + card(image, defect.message, lines)
 
 
+def _near_duplicates(records: Records, groups: Sequence[NDArray[np.int64]]) -> str:
+    """How many pictures a split has more than once, and some of them."""
+    heading = "<h2>Near-duplicates within a split</h2>"
+    if not groups:
+        return f"{heading}<p>No picture looks like another one of its split.</p>"
+    lines = []
+    for split in SPLITS:
+        sizes = [len(group) for group in groups if records.splits[group[0]] == split]
+        images = int((records.splits == split).sum())
+        if sizes:
+            alike = sum(sizes)
+            lines.append((split, images, alike, Html(f"{alike / images:.1%}"), len(sizes), max(sizes)))
+    header = ("split", "images", "alike", "share", "groups", "largest group")
+    words = (
+        "Bursts, copies, one file under two names. Nothing is wrong with that, but what is there often counts often, "
+        "and scores of val and test are less sure than their number of images says. Give a burst one key "
+        "(data.split.group), so that it stays in one split. All are in defects.jsonl."
+    )
+    parts = [f"{heading}<p>{words}</p>", table(header, lines, numbers=True)]
+    for group in groups[:_MOST_GROUPS]:
+        cards = "".join(_example(records, int(row)) for row in _spread(group, _PER_GROUP))
+        parts.append(f"<h3>{records.splits[group[0]]}: {len(group):,} alike</h3><div class=cards>{cards}</div>")
+    rest = len(groups) - _MOST_GROUPS
+    return "".join(parts) + (f"<p>and {rest:,} more groups</p>" if rest > 0 else "")
+
+
 def _contact_sheets(records: Records) -> str:
     parts = ["<h2>Contact sheets</h2>"]
     names = dict(enumerate(records.classes)) | {-1: "background"}
     for label in sorted(names, key=lambda label: -int((records.labels == label).sum()))[:_MOST_CLASSES]:
         rows = np.flatnonzero(records.labels == label)
         if len(rows):
-            cards = "".join(_example(records, int(row)) for row in _spread(rows))
+            cards = "".join(_example(records, int(row)) for row in _spread(rows, _PER_CLASS))
             parts.append(f"<h3>{escape(names[label])}: {len(rows):,}</h3><div class=cards>{cards}</div>")
     if len(names) > _MOST_CLASSES:
         parts.append(f"<p>and {len(names) - _MOST_CLASSES} smaller classes</p>")
@@ -149,12 +188,14 @@ def _contact_sheets(records: Records) -> str:
 
 
 def _example(records: Records, row: int) -> str:
+    """A picture with its label."""
     image = picture(records.path(row), records.boxes[row] if records.has_boxes else None)
     where = records.origin.where(row).replace(f"{records.root}/", "") if records.origin else ""
-    return card(image, records.files[row], (records.files[row], f"{records.splits[row]}, {where}"))
+    name = (*records.classes, BACKGROUND)[records.labels[row]]  # the label of background is -1
+    return card(image, records.files[row], (records.files[row], f"{name}, {records.splits[row]}, {where}"))
 
 
-def _spread(rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[int]:
+def _spread(rows: NDArray[np.int64], most: int) -> Iterator[int]:
     """A few of the rows, evenly over all of them."""
-    places = np.unique(np.linspace(0, len(rows) - 1, min(_PER_CLASS, len(rows))).round().astype(np.int64))
+    places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))
     return iter(rows[places].tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,30 @@ from locnet.data.records import Records
 
 _BAND = 16  # bits; two hashes that differ in fewer bits than there are bands agree in one band
 _BANDS = 8
-_REACH = 64  # neighbours within a band that are compared; more of one value are featureless pictures
+_REACH = 64  # neighbours within a band that are compared
+_CHUNK = 1 << 16  # pairs of thumbnails that are compared at a time
 _BITS_APART = 10
 _GREY_APART = 6.0  # mean over the thumbnail, of 255
 _FEATURELESS = 4.0  # standard deviation of a thumbnail that says nothing
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Images that are in the data twice, in one split or in two.
+
+    Attributes:
+        equal: rows whose files are equal byte by byte, two and more each.
+        alike: `(P, 2)` int64, pairs of rows that look the same, the smaller row first, in order.
+    """
+
+    equal: list[list[int]]
+    alike: NDArray[np.int64]
+
+
+def find_twins(records: Records, facts: Sequence[Facts], *, near: bool) -> Twins:
+    """Look for equal files and, where `near` says so, for pictures that look the same."""
+    none = np.empty((0, 2), dtype=np.int64)
+    return Twins(equal_files(records, facts), alike([fact.thumbnail for fact in facts]) if near else none)
 
 
 def equal_files(records: Records, facts: Sequence[Facts]) -> list[list[int]]:
@@ -36,28 +57,49 @@ def equal_files(records: Records, facts: Sequence[Facts]) -> list[list[int]]:
     return [rows for rows in by_content.values() if len(rows) > 1]
 
 
-def alike(thumbnails: Sequence[bytes]) -> list[tuple[int, int]]:
+def alike(thumbnails: Sequence[bytes]) -> NDArray[np.int64]:
     """Pairs of pictures that look the same: scaled, compressed again, a little brighter.
 
-    A difference hash of 128 bits proposes pairs (all that differ in 7 bits at most are proposed), the thumbnails
-    decide. Featureless pictures (fog, a black frame) are like no other.
+    A difference hash of 128 bits proposes pairs, the thumbnails decide. Two hashes that differ in fewer bits than
+    there are bands agree in one band; sorting brings them together. Of pictures that share a band with more than
+    `_REACH` others (one sky over all of them), each is compared with those next to it in the order of the data and
+    with those next to it by the hash. So the work grows with the number of pictures, not with its square.
+    Featureless pictures (fog, a black frame) are like no other.
 
     Args:
         thumbnails: grey pixels, `THUMBNAIL` squared; an empty one is like no other.
+
+    Returns:
+        `(P, 2)` int64, the smaller row first, in order.
     """
     rows = np.array([row for row, pixels in enumerate(thumbnails) if pixels], dtype=np.int64)
     grey = np.frombuffer(b"".join(thumbnails), dtype=np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL)
-    telling = grey.std(axis=(1, 2)) > _FEATURELESS
+    telling = _telling(grey)
     rows, grey = rows[telling], grey[telling]
     if len(rows) < 2:
-        return []
+        return np.empty((0, 2), dtype=np.int64)
     hashes = difference_hash(grey)
-    found = {pair for band in range(_BANDS) for pair in _near_in_band(hashes, band)}
-    return sorted(
-        (int(rows[first]), int(rows[second]))
-        for first, second in found
-        if np.abs(grey[first].astype(np.int16) - grey[second]).mean() <= _GREY_APART
-    )
+    found = np.empty(0, dtype=np.int64)  # first * count + second: a pair in a number
+    for band in range(_BANDS):
+        found = np.unique(np.concatenate((found, *_near_in_band(hashes, band))))
+    first, second = np.divmod(found, len(rows))
+    same = [
+        np.abs(grey[first[part]].astype(np.int16) - grey[second[part]]).mean(axis=(1, 2)) <= _GREY_APART
+        for part in _chunks(len(found))
+    ]
+    pairs: NDArray[np.int64] = rows[np.stack((first, second), axis=1)]
+    return pairs[np.concatenate(same)] if same else pairs
+
+
+def _telling(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """`(N,)` bool: the thumbnail shows something."""
+    parts = [grey[part].std(axis=(1, 2)) > _FEATURELESS for part in _chunks(len(grey))]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_)
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    """Stretches of 0 to count that fit into memory many times over."""
+    return (slice(start, start + _CHUNK) for start in range(0, count, _CHUNK))
 
 
 def difference_hash(grey: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -69,7 +111,7 @@ def difference_hash(grey: NDArray[np.uint8]) -> NDArray[np.uint16]:
     Returns:
         `(N, 8)` uint16, 128 bits.
     """
-    cells = grey.reshape(-1, 9, THUMBNAIL // 9, 9, THUMBNAIL // 9).astype(np.int32).sum(axis=(2, 4))
+    cells = grey.reshape(-1, 9, THUMBNAIL // 9, 9, THUMBNAIL // 9).sum(axis=(2, 4), dtype=np.uint16)
     right = cells[:, :8, 1:] > cells[:, :8, :-1]
     below = cells[:, 1:, :8] > cells[:, :-1, :8]
     bits = np.concatenate((right, below), axis=1).reshape(len(grey), -1)
@@ -94,17 +136,25 @@ def across_splits(records: Records, groups: Iterable[Sequence[int]], *, kind: st
     return defects
 
 
-def _near_in_band(hashes: NDArray[np.uint16], band: int) -> Iterator[tuple[int, int]]:
-    """Pairs of rows that agree in a band and differ in few bits altogether, the smaller row first."""
-    order = np.argsort(hashes[:, band], kind="stable")
-    ordered = hashes[order]
-    for step in range(1, min(_REACH, len(order) - 1) + 1):
-        places = np.flatnonzero(ordered[step:, band] == ordered[:-step, band])
-        if not len(places):
-            break
-        bits = _BITS[ordered[places] ^ ordered[places + step]].sum(axis=1)  # uint8: 128 at most
-        near = places[bits <= _BITS_APART]
-        yield from zip(order[near].tolist(), order[near + step].tolist(), strict=True)
+def _near_in_band(hashes: NDArray[np.uint16], band: int) -> Iterator[NDArray[np.int64]]:
+    """Pairs of rows that agree in a band and differ in few bits altogether, as `first * count + second`."""
+    count = len(hashes)
+    following = np.roll(hashes, -band, axis=1)[:, :4].astype(np.uint64)  # this band, and the next three
+    by_hash = following @ (np.uint64(1) << np.arange(3 * _BAND, -1, -_BAND, dtype=np.uint64))
+    by_row = hashes[:, band]
+    crowded = np.bincount(by_row).max() > _REACH
+    for keys in (by_row, by_hash) if crowded else (by_row,):
+        order = np.argsort(keys, kind="stable")
+        ordered = hashes[order]
+        values = ordered[:, band].copy()
+        for step in range(1, min(_REACH, count - 1) + 1):
+            places = np.flatnonzero(values[step:] == values[:-step])
+            if not len(places):
+                break
+            bits = _BITS[ordered[places] ^ ordered[places + step]].sum(axis=1, dtype=np.uint8)  # 128 at most
+            near = places[bits <= _BITS_APART]
+            one, other = order[near], order[near + step]
+            yield np.minimum(one, other) * count + np.maximum(one, other)
 
 
 _BITS = np.array([number.bit_count() for number in range(1 << _BAND)], dtype=np.uint8)

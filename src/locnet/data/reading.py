@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from locnet.config.defaults import data_settings
 from locnet.config.schema import AutoSettings, CsvSettings, DataSettings, LabelSettings, ShardsSettings, StreetsSettings
-from locnet.data.duplicates import across_splits, alike, equal_files
+from locnet.data.duplicates import Twins, across_splits, find_twins
 from locnet.data.inspection import Facts, inspect_all
 from locnet.data.labels.assemble import Reading, assemble
 from locnet.data.labels.classes import BACKGROUND
@@ -98,24 +98,21 @@ def _read(settings: LabelSettings, trained: Sequence[str] | None) -> Reading:
         reading = replace(reading, notes=(*reading.notes, f"{text}: python -m locnet.doctor does"))
     refuse_above(reading, settings.max_bad_fraction)
     if settings.duplicates != "off" and reading.facts is not None:
-        reading = with_duplicates(reading, near=whole)
+        reading = with_duplicates(reading, find_twins(reading.records, reading.facts, near=whole))
         twins = [defect for defect in reading.defects if defect.kind.endswith("duplicate_across_splits")]
         if twins and settings.duplicates == "strict":
             raise DataError(f"{twins[0].message} (data.duplicates=strict; {len(twins)} such pairs)")
     return reading
 
 
-def with_duplicates(reading: Reading, *, near: bool) -> Reading:
+def with_duplicates(reading: Reading, twins: Twins) -> Reading:
     """The reading, with images that are in two splits among its defects."""
-    assert reading.facts is not None
     records = reading.records
-    equal = equal_files(records, reading.facts)
-    defects = across_splits(records, equal, kind="duplicate_across_splits")
-    if near:
-        told = {frozenset((defect.file, defect.value)) for defect in defects}
-        pairs = alike([fact.thumbnail for fact in reading.facts])
-        found = across_splits(records, pairs, kind="near_duplicate_across_splits")
-        defects += [defect for defect in found if frozenset((defect.file, defect.value)) not in told]
+    defects = across_splits(records, twins.equal, kind="duplicate_across_splits")
+    told = {frozenset((defect.file, defect.value)) for defect in defects}
+    apart = records.splits[twins.alike[:, 0]] != records.splits[twins.alike[:, 1]]
+    found = across_splits(records, twins.alike[apart].tolist(), kind="near_duplicate_across_splits")
+    defects += [defect for defect in found if frozenset((defect.file, defect.value)) not in told]
     return replace(reading, defects=(*reading.defects, *defects))
 
 

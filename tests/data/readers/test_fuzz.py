@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from locnet.data.labels.assemble import Reading
 from locnet.data.labels.tables import Labels
 
-SECONDS = 5.0  # of processor time, for files of a few hundred bytes
+SECONDS = 5.0  # for files of a few hundred bytes
 _ROW_FORMATS = ("csv", "parquet", "tiny_imagenet", "cub")
 # formats that look for images themselves, or list the two in files that are not touched
 _EVERY_IMAGE = ("voc", "yolo", "imagenet", "pets", "cub", "tiny_imagenet", "folders")
@@ -24,9 +24,12 @@ _EVERY_IMAGE = ("voc", "yolo", "imagenet", "pets", "cub", "tiny_imagenet", "fold
 
 def check_read(case: Case) -> tuple[Labels, Reading] | None:
     """Read, and check what must be true of any labels."""
-    started = time.process_time()
+    started = time.perf_counter()
     result = read(case)
-    assert time.process_time() - started < SECONDS
+    if time.perf_counter() - started > SECONDS:  # the machine may be busy: the processor's time decides
+        started = time.process_time()
+        result = read(case)
+        assert time.process_time() - started < SECONDS
     if isinstance(result, str):
         assert result
         assert "\n" not in result

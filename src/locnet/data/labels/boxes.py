@@ -82,6 +82,23 @@ def check_boxes(
     return np.where(left_to_judge[:, None], fractions, np.nan), defects
 
 
+def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IoU of boxes with others, pair by pair, or of one with many.
+
+    Args:
+        boxes: `(K, 4)` or `(4,)` float64, xyxy in any unit.
+        others: `(K, 4)` float64, in the same unit.
+
+    Returns:
+        `(K,)` float64; NaN where a box is missing.
+    """
+    low, high = np.maximum(boxes[..., :2], others[..., :2]), np.minimum(boxes[..., 2:], others[..., 2:])
+    common = np.clip(high - low, 0, None).prod(axis=-1)
+    areas = (others[..., 2:] - others[..., :2]).prod(axis=-1) + (boxes[..., 2:] - boxes[..., :2]).prod(axis=-1)
+    overlap: NDArray[np.float64] = common / np.maximum(areas - common, np.finfo(np.float64).tiny)
+    return overlap
+
+
 def origin_hint(labels: Labels) -> str:
     """A line where pixel numbers speak against `data.box_origin`; empty otherwise."""
     if labels.unit != "pixels" or labels.form != "xyxy" or not len(labels.boxes):

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from locnet.data.labels.boxes import overlaps
 from locnet.data.labels.defects import Defect
 from locnet.data.labels.tables import Labels
 from locnet.errors import DataError
@@ -81,7 +82,7 @@ def repeats(
     groups: dict[tuple[int, int], list[int]] = {}
     for row in rows.tolist():
         earlier = groups.setdefault((int(labels.image[row]), int(classes[row])), [])
-        same = _overlaps(boxes[row], boxes[earlier])
+        same = overlaps(boxes[row], boxes[earlier])
         for other in np.flatnonzero(same >= _SAME)[:1]:
             twin = earlier[other]
             equal = bool((boxes[row] == boxes[twin]).all())
@@ -89,16 +90,6 @@ def repeats(
             defects.append(_defect(labels, row, twin, equal))
         earlier.append(row)
     return result, defects
-
-
-def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """IoU of one box with several; 1 between boxes that are missing (NaN), as in formats without boxes."""
-    others = others.reshape(-1, 4)
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    overlap: NDArray[np.float64] = common / np.maximum(areas - common, np.finfo(np.float64).tiny)
-    return overlap
 
 
 def _defect(labels: Labels, row: int, twin: int, equal: bool) -> Defect:

@@ -91,6 +91,10 @@ KINDS: dict[str, Rule] = {
     "near_duplicate_across_splits": Rule(
         "reported", "same picture in two splits", "both are used; data.duplicates=strict refuses"
     ),
+    "contradicting_labels": Rule(
+        "reported", "contradicting labels", "same picture, another class, or boxes with IoU < 0.5: both are used"
+    ),
+    "near_duplicate_in_split": Rule("noted", "near-duplicate in its split", "all are used, and each counts"),
 }
 
 
