@@ -69,6 +69,18 @@ def test_batches_do_not_depend_on_the_number_of_workers(root: Path, number: int)
         assert torch.equal(one["box_xyxy"].nan_to_num(-1), two["box_xyxy"].nan_to_num(-1))
 
 
+def test_batches_stay_what_they_were_while_others_come(root: Path) -> None:
+    """Workers use their memory again and again; also after an epoch that was left in the middle."""
+    alone = epoch(module(root, num_workers=0, batch_size=1), 0)
+    assert len(alone) == 10
+    loader: Any = module(root, num_workers=1, batch_size=1).train_dataloader()
+    next(iter(loader))
+    for _ in range(2):
+        helped = list(loader)
+        assert [batch["index"].item() for batch in helped] == [batch["index"].item() for batch in alone]
+        assert all(torch.equal(one["image"], two["image"]) for one, two in zip(alone, helped, strict=True))
+
+
 def test_epochs_and_seeds_differ(root: Path) -> None:
     data = module(root, augment=Augment())
     first, second = epoch(data, 0), epoch(data, 1)

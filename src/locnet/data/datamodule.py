@@ -17,7 +17,7 @@ from locnet.data.cache import CachedImages, cached, keep_for
 from locnet.data.dataset import LabelledImages, Sample
 from locnet.data.images import load_image
 from locnet.data.labels.assemble import Reading
-from locnet.data.loader import TimedLoader, collate
+from locnet.data.loader import TimedLoader
 from locnet.data.pixels import as_image
 from locnet.data.reading import read_data
 from locnet.data.records import SPLITS, Records
@@ -165,7 +165,7 @@ class LabelledImagesModule(pl.LightningDataModule):
             )
         epoch, batches = self._resumed
         sampler.resume(epoch, batches * self.data.batch_size)
-        return self._loader(dataset, sampler, drop_last=True)
+        return self._loader(dataset, sampler, training=True)
 
     def _train_sampler(self, dataset: LabelledImages) -> TrainSampler:
         """An order that suits where the images come from."""
@@ -241,15 +241,15 @@ class LabelledImagesModule(pl.LightningDataModule):
             return math.inf
         return epochs - self.augment.plain_epochs
 
-    def _loader(self, dataset: LabelledImages, sampler: Any, *, drop_last: bool = False) -> DataLoader[Sample]:
+    def _loader(self, dataset: LabelledImages, sampler: Any, *, training: bool = False) -> DataLoader[Sample]:
         local = getattr(self.trainer, "num_devices", 1) if self.trainer else 1
         workers = worker_count(self.data.num_workers, local)
         return TimedLoader(
             dataset,
             batch_size=self.data.batch_size,
             sampler=sampler,
-            drop_last=drop_last,
-            collate_fn=collate,
+            drop_last=training,
+            reuse=training,
             num_workers=workers,
             worker_init_fn=prepare_worker,
             persistent_workers=workers > 0,

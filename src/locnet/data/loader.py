@@ -1,4 +1,4 @@
-"""A DataLoader that knows how long it has been waited for, and how batches come from its workers."""
+"""A DataLoader that knows how long it has been waited for."""
 
 from __future__ import annotations
 
@@ -6,62 +6,52 @@ import time
 from collections.abc import Iterator
 from typing import Any, cast
 
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, default_collate, get_worker_info
+from torch.utils.data import DataLoader, default_collate
 
-from locnet.data.dataset import Sample
-
-
-def collate(samples: list[Sample]) -> Sample:
-    """A batch of samples: from a worker the images travel in shared memory, everything else in the message itself.
-
-    A tensor in shared memory is a file, two mappings and a connection between the processes. For all seven of a
-    batch that takes longer than the pixels do.
-    """
-    if get_worker_info() is None:
-        return cast(Sample, default_collate(samples))
-    columns: dict[str, Any] = {}
-    for name in samples[0]:
-        column = [cast(dict[str, Tensor], sample)[name] for sample in samples]
-        columns[name] = default_collate(column) if name == "image" else _InMessage(torch.stack(column))
-    return cast(Sample, columns)
-
-
-class _InMessage:
-    """A tensor that is pickled by value: torch's own pickles to other processes are names of shared memory."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._values = tensor.numpy()
-
-    def __reduce__(self) -> Any:
-        return torch.from_numpy, (self._values,)
+from locnet.data.dataset import LabelledImages, Sample
+from locnet.data.transport import Reused, Shelf, in_message
 
 
 class TimedLoader(DataLoader[Sample]):
-    """torch's loader.
+    """torch's loader for `LabelledImages`.
 
     Attributes:
         waited: seconds between asking for a batch and having it, over all epochs. Without worker processes that is all
             the time that loading takes.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """See `torch.utils.data.DataLoader`."""
+    def __init__(self, *args: Any, reuse: bool = False, **kwargs: Any) -> None:
+        """See `torch.utils.data.DataLoader`; `reuse` as `Shelf` has it: for loaders that are used over and over."""
         super().__init__(*args, **kwargs)
+        self.reuse = reuse
         self.waited = 0.0
+
+    def _get_iterator(self) -> Any:
+        """Called whenever workers start, once where they are persistent."""
+        self._shelf: Shelf | None = None
+        if self.num_workers:
+            if self.reuse:
+                images = cast(LabelledImages, self.dataset)
+                batch = (cast(int, self.batch_size), 3, images.height, images.width)
+                self._shelf = Shelf(self.num_workers, cast(int, self.prefetch_factor), batch)
+            self.collate_fn = self._shelf.collate if self._shelf else in_message
+        else:
+            self.collate_fn = default_collate
+        return super()._get_iterator()
 
     def __iter__(self) -> Any:
         """Batches of an epoch."""
         started = time.perf_counter()
         batches = super().__iter__()  # starts the workers, and has them begin
         self.waited += time.perf_counter() - started
-        return self._timed(batches)
+        return self._timed(batches, self._shelf)
 
-    def _timed(self, batches: Iterator[Sample]) -> Iterator[Sample]:
+    def _timed(self, batches: Iterator[Sample], shelf: Shelf | None) -> Iterator[Sample]:
         while True:
             started = time.perf_counter()
             batch = next(batches, None)
+            if batch is not None and shelf is not None:
+                batch["image"] = shelf.take(cast(Reused, batch["image"]), pin=self.pin_memory)
             self.waited += time.perf_counter() - started
             if batch is None:
                 return
