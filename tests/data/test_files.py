@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from locnet.data.files import ImageIndex, exist, stem_of, walk
 from locnet.data.strings import Strings
@@ -20,6 +23,17 @@ def test_which_files_are_there(tmp_path: Path) -> None:
     found = exist(tmp_path, Strings(names)).tolist()
     assert found[:4] == [True, False, True, True]
     assert found[4:8] == [False] * 4
+    assert exist(tmp_path, Strings()).tolist() == []
+
+
+def test_which_of_the_odd_names_are_there(tmp_path: Path) -> None:
+    odd = ["häßlich/日本.jpg", "a b/c:d\nstrange.jpg", "sub.d/.hidden", os.fsdecode(b"old\xff/\xfe.jpg")]
+    try:
+        touch(tmp_path, *odd)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    names = [name for one in odd for name in (one, one + "x", "x" + one, one.replace("/", "//"), one + "/")]
+    assert exist(tmp_path, Strings(names)).tolist() == [True, False, False, True, False] * len(odd)
 
 
 def test_walking_survives_loops_of_links(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from locnet.data.strings import Strings
@@ -40,14 +42,19 @@ def exist(root: Path, files: Strings) -> NDArray[np.bool_]:
 
     Each folder is listed once: one question for a million images in it, not a million.
     """
-    listings: dict[str, frozenset[str]] = {}
-    found = np.zeros(len(files), dtype=np.bool_)
-    for row, file in enumerate(files):
-        folder, _, name = file.rpartition("/")
-        listing = listings.get(folder)
-        if listing is None:
-            listing = listings[folder] = _names(root / folder)
-        found[row] = name in listing
+    paths = files.arrow
+    found = np.zeros(len(paths), dtype=np.bool_)
+    if not len(paths):
+        return found
+    folders = pc.replace_substring_regex(paths, pattern="/?[^/]*$", replacement="", max_replacements=1)
+    encoded = folders.dictionary_encode()
+    of_folder = encoded.indices.to_numpy()
+    order = np.argsort(of_folder, kind="stable")
+    ends = np.cumsum(np.bincount(of_folder, minlength=len(encoded.dictionary)))
+    for folder, rows in zip(Strings(encoded.dictionary), np.split(order, ends[:-1]), strict=True):
+        listing = _names(root / folder)
+        names = paths.take(pa.array(rows)).to_pylist()
+        found[rows] = [name.rpartition(b"/")[2] in listing for name in names]
     return found
 
 
@@ -130,9 +137,9 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _names(folder: Path) -> frozenset[str]:
+def _names(folder: Path) -> frozenset[bytes]:
     """Everything in a folder; whether it is a file, and one that can be read, shows when it is opened."""
     try:
-        return frozenset(os.listdir(folder))  # noqa: PTH208 - a million names are no million Path objects
+        return frozenset(os.listdir(os.fsencode(folder)))  # noqa: PTH208 - a million names are no million Path objects
     except (OSError, ValueError):  # ValueError: a name with a NUL character
         return frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -41,6 +42,12 @@ WHOLE = (
     *(b"{}", b"[]"),
 )
 # fmt: on
+
+
+_NAMES = (
+    *("car", "dog", "background", "train", "val", os.fsdecode(b"\xff\xfe"), "x" * 200, "a.jpg", "C:\\a", "\n"),
+    *(text for text in NASTY if text.strip(".") and not {"/", "\x00"} & set(text) and len(text) < 200),
+)
 
 
 @dataclass(repr=False)
@@ -241,7 +248,25 @@ def _fill_cub(root: Path, rng: random.Random) -> int:
 
 
 def _fill_folders(root: Path, rng: random.Random) -> int:
-    return len(list(root.rglob("*.jpg")))
+    """Folders and files of any name beside those that were there, now and then with a loop of links."""
+    for path in root.iterdir():
+        if path.is_symlink() or path.name != "images":
+            path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
+    images = set((root / "images").rglob("*.jpg"))
+    for number in range(rng.randint(0, 5)):
+        folder = root.joinpath(*(rng.choice(_NAMES) for _ in range(rng.randint(0, 3))))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a file is in the way
+            continue
+        ending = rng.choice((".jpg", ".JPG", ".jpg.png", ".txt", ""))
+        path = folder / (rng.choice((f"{number}", rng.choice(_NAMES))) + ending)
+        if not path.exists():
+            path.touch()
+            images |= {path} if path.suffix.lower() in (".jpg", ".png") else set()
+    if rng.random() < 0.1:
+        (root / "loop").symlink_to(rng.choice(("loop", ".", "images")))
+    return len(images)
 
 
 FILLERS: dict[str, Callable[[Path, random.Random], int]] = {

@@ -71,6 +71,8 @@ def one_filled(case: Case, name: str, seed: int) -> None:
     labels, reading = result
     if name in _EVERY_IMAGE:
         assert case.images <= accounted(labels, reading)
+    if name == "folders":
+        assert len(accounted(labels, reading)) == count
     objects = len(labels.image) + int(labels.background.sum())
     on_rows = sum(defect.line > 0 for defect in labels.defects if defect.action == "left out")
     if name in _ROW_FORMATS:

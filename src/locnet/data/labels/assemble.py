@@ -138,7 +138,7 @@ def _strange(names: Sequence[str]) -> str:
 
 def _unused(records: Records) -> str:
     """A line where classes have no image, as the lesser ones of images with several objects; empty otherwise."""
-    used = set(records.labels.tolist())
+    used = set(np.unique(records.labels).tolist())
     unused = [name for label, name in enumerate(records.classes) if label not in used]
     if not unused or not len(records):
         return ""

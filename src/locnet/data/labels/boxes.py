@@ -50,9 +50,11 @@ def check_boxes(
     Returns:
         `(K, 4)` float64 xyxy in [0, 1], clipped where `CLIPPED` allows; NaN where a box is not usable.
     """
-    sides = frames[labels.image][:, [1, 0, 1, 0]].astype(np.float64)
+    # by columns, as Fortran has it: to ask for any of four edges is then several times as fast
+    sides = np.asfortranarray(frames[labels.image][:, [1, 0, 1, 0]], dtype=np.float64)
+    stated = np.asfortranarray(labels.boxes)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # absurd numbers are judged below
-        edges = to_edges(labels.boxes, labels.form, labels.box_origin if labels.unit == "pixels" else "continuous")
+        edges = to_edges(stated, labels.form, labels.box_origin if labels.unit == "pixels" else "continuous")
         pixels = edges * sides if labels.unit == "fractions" else edges
         beyond = np.maximum(-pixels, pixels - sides).max(axis=1, initial=-np.inf)
         clipped = np.clip(pixels, 0.0, sides)

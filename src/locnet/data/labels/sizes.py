@@ -25,9 +25,11 @@ def reconcile(
         defects: sizes that disagree.
     """
     stated = labels.sizes
-    known, looked_at = stated.min(axis=1, initial=1) > 0, upright.min(axis=1, initial=1) > 0
+    known, looked_at = ((sizes[:, 0] > 0) & (sizes[:, 1] > 0) for sizes in (stated, upright))
     frames = np.where(known[:, None], stated, upright)
     differs = known & looked_at & (stated != upright).any(axis=1)
+    if not differs.any():
+        return frames, np.ones(len(stated), dtype=np.int64), []
     unrotated = differs & (orientation >= 5) & (stated == upright[:, ::-1]).all(axis=1)
     # at the scale of the stated size, the other side may be a rounding apart
     ideal = upright * (stated / np.maximum(upright, 1)).max(axis=1, keepdims=True)
@@ -67,6 +69,8 @@ def turn(boxes: NDArray[np.float64], orientation: NDArray[np.int64]) -> NDArray[
     Returns:
         `(K, 4)` float64, xyxy in fractions of the upright image.
     """
+    if (orientation == 1).all():
+        return boxes
     left, top, right, bottom = boxes.T
     views = {
         2: (1 - right, top, 1 - left, bottom),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from locnet.errors import DataError
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 NEEDED = ("filename", "class", *EDGES)
 KNOWN = (*NEEDED, "split", "width", "height")
+_SPLITS = ("", *SPLITS)
 _TEXT = ("filename", "class", "split")
 _BACKGROUND = f"an image without an object has the class {BACKGROUND}"
 
@@ -81,17 +83,17 @@ def rows_to_labels(
     defects = [defect for part in parts for defect in part.defects]
     extra = _extra_columns(parts)
     good = [np.flatnonzero(part.good) for part in parts]
-    file = _joined([part.file.take(pa.array(rows)) for part, rows in zip(parts, good, strict=True)])
+    file = _of_rows([part.file for part in parts], good)
     encoded = file.dictionary_encode()
     image = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     first = _first_rows(image, len(encoded.dictionary))
     source = np.repeat(np.arange(len(parts), dtype=np.int32), [len(rows) for rows in good])
-    line = np.concatenate([part.table.lines[rows] for part, rows in zip(parts, good, strict=True)])
-    split = _joined([part.split.take(pa.array(rows)) for part, rows in zip(parts, good, strict=True)])
-    background = np.concatenate([part.background[rows] for part, rows in zip(parts, good, strict=True)])
-    sizes = np.concatenate([part.sizes[rows] for part, rows in zip(parts, good, strict=True)])
-    boxes = np.concatenate([part.boxes[rows] for part, rows in zip(parts, good, strict=True)])
-    named = _joined([part.name.take(pa.array(rows)) for part, rows in zip(parts, good, strict=True)])
+    line = _of_rows([part.table.lines for part in parts], good)
+    split = _split_codes(_of_rows([part.split for part in parts], good))
+    background = _of_rows([part.background for part in parts], good)
+    sizes = _of_rows([part.sizes for part in parts], good)
+    boxes = _of_rows([part.boxes for part in parts], good)
+    named = _of_rows([part.name for part in parts], good)
     objects = np.flatnonzero(~background)
     names = named.take(pa.array(objects)).dictionary_encode()
     is_background = np.zeros(len(first), dtype=np.bool_)
@@ -101,7 +103,7 @@ def rows_to_labels(
         root=root,
         files=Strings(pc.binary_join_element_wise(prefix, encoded.dictionary, "") if prefix else encoded.dictionary),
         sizes=sizes[first],
-        splits=np.array(split.take(pa.array(first)).to_pylist(), dtype="U5"),
+        splits=np.array(_SPLITS, dtype="U5")[split[first]],
         background=is_background,
         source=source[first],
         line=line[first],
@@ -114,15 +116,10 @@ def rows_to_labels(
         sources=tuple(str(table.path) for table in tables),
         box_origin=box_origin,
         line_unit=line_unit,
-        extra={
-            name: Strings(
-                _joined([c.take(pa.array(r)) for c, r in zip(columns, good, strict=True)]).take(pa.array(first))
-            )
-            for name, columns in extra.items()
-        },
+        extra={name: Strings(_of_rows([_of_rows(columns, good)], [first])) for name, columns in extra.items()},
         folder=prefix,
     )
-    defects += _conflicting_splits(labels, image, split, line)
+    defects += _conflicting_splits(labels, image, split, first, line)
     return replace(labels, defects=tuple(replace(d, file=prefix + d.file if d.file else "") for d in defects))
 
 
@@ -230,17 +227,23 @@ def _ragged(source: str, line: int, text: str) -> Defect:
     return Defect("wrong_cells", f"{place(source, line)}: {words}", "", source, line, text[:200])
 
 
+def _split_codes(splits: pa.Array) -> NDArray[np.int64]:
+    """Places in `_SPLITS`: a million strings are compared once, not for each use."""
+    return np.asarray(pc.index_in(splits, value_set=pa.array(_SPLITS)), dtype=np.int64)
+
+
 def _conflicting_splits(
-    labels: Labels, image: NDArray[np.int64], split: pa.Array, line: NDArray[np.int64]
+    labels: Labels,
+    image: NDArray[np.int64],
+    split: NDArray[np.int64],
+    first: NDArray[np.int64],
+    line: NDArray[np.int64],
 ) -> list[Defect]:
     """Images that one row puts into one split and another row into another."""
-    order = {name: index for index, name in enumerate(("", *SPLITS))}
-    codes = np.array([order[name] for name in split.to_pylist()], dtype=np.int64)
-    first = np.array([order[name] for name in labels.splits.tolist()], dtype=np.int64)
     defects = []
-    for row in np.flatnonzero(codes != first[image]).tolist():
+    for row in np.flatnonzero(split != split[first][image]).tolist():
         file = labels.files[int(image[row])].removeprefix(labels.folder)
-        one, other = labels.splits[image[row]], ("", *SPLITS)[codes[row]]
+        one, other = labels.splits[image[row]], _SPLITS[split[row]]
         where = labels.where(int(image[row]), int(line[row]))
         text = f"{where}: {file} is in split {other} here and in {one} by another row; keep it in one"
         source = labels.source_of(int(image[row]))
@@ -262,6 +265,22 @@ def _extra_columns(parts: Sequence[_Rows]) -> dict[str, list[pa.Array]]:
     }
 
 
+def _of_rows(columns: Sequence[Any], rows: Sequence[NDArray[np.int64]]) -> Any:
+    """The wanted rows of each part of a column, as one: mostly all rows of one part, and then nothing is copied.
+
+    Args:
+        columns: Arrow or NumPy arrays of one kind.
+        rows: of each of them, ascending and each once.
+    """
+    parts = [
+        c if len(r) == len(c) else c.take(r, axis=0) if isinstance(c, np.ndarray) else c.take(pa.array(r))
+        for c, r in zip(columns, rows, strict=True)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return pa.chunked_array(parts).combine_chunks() if isinstance(parts[0], pa.Array) else np.concatenate(parts)
+
+
 def _first_rows(image: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """The first row of each image."""
     first = np.zeros(count, dtype=np.int64)
@@ -272,10 +291,6 @@ def _first_rows(image: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 def _as_text(column: pa.Array) -> pa.Array:
     """Text of a column that may hold numbers, as class names do now and then."""
     return column if pa.types.is_string(column.type) else pc.fill_null(column.cast(pa.string()), "")
-
-
-def _joined(arrays: Sequence[pa.Array]) -> pa.Array:
-    return pa.chunked_array(arrays, type=pa.string()).combine_chunks()
 
 
 def _equal(column: pa.Array, text: str) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from locnet.errors import DataError
 csv.field_size_limit(sys.maxsize)  # a remark may be long
 _DELIMITERS = (",", "\t", ";", "|")
 _HEAD = 1 << 16  # characters that a header has at most, usually
+_QUOTE = '"'
 _OPEN_QUOTE = "is a quotation mark open?"
 
 
@@ -73,7 +74,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
     numbers = _without(len(parsed) + len(ragged), [number for number, _ in ragged])
     line_of = _line_numbers(text, start, len(parsed) + len(ragged), delimiter)
     cells = {name: pc.utf8_trim_whitespace(parsed[name].combine_chunks()) for name in names}
-    _refuse_swallowed_rows(path, cells, ragged, line_of, numbers, delimiter)
+    if _QUOTE in body:  # without one no cell has a line break
+        _refuse_swallowed_rows(path, cells, ragged, line_of, numbers, delimiter)
     return Table(path, cells, line_of[numbers], delimiter, tuple((int(line_of[n]), row) for n, row in ragged))
 
 
@@ -100,7 +102,11 @@ def _parse(path: Path, body: str, names: list[str], delimiter: str, ragged: list
             # one thread: only then Arrow knows the number of a row that it complains about
             pyarrow.csv.ReadOptions(column_names=names, use_threads=False, block_size=max(1 << 20, len(content))),
             pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep),
-            pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=False,
+                check_utf8=False,  # it was text already
+            ),
         )
     except pa.ArrowInvalid as error:
         reason = " ".join(str(error).split())[:120]
