@@ -54,6 +54,22 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     assert walk(tmp_path / "data") == ["images/a.jpg"]
 
 
+def test_a_folder_keeps_its_name_whatever_links_lead_to_it(tmp_path: Path) -> None:
+    touch(tmp_path, "m/car/a.jpg")
+    for link in ("a", "z"):
+        (tmp_path / link).symlink_to(tmp_path / "m")
+    (tmp_path / "m" / "zz").symlink_to(tmp_path / "m" / "car")
+    assert walk(tmp_path) == ["m/car/a.jpg"]
+
+
+def test_of_two_links_the_first_by_name_counts(tmp_path: Path) -> None:
+    touch(tmp_path / "store", "a.jpg")
+    (tmp_path / "data").mkdir()
+    for link in ("c", "b", "d"):
+        (tmp_path / "data" / link).symlink_to(tmp_path / "store")
+    assert walk(tmp_path / "data") == ["b/a.jpg"]
+
+
 def test_an_image_is_found_near_its_label(tmp_path: Path) -> None:
     touch(tmp_path, "train/images/a.jpg", "val/images/a.jpg", "val/images/b.jpg", "val/images/b.png", "c.tar.jpg")
     index = ImageIndex(tmp_path)

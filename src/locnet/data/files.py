@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Collection
 from itertools import takewhile
@@ -61,22 +62,25 @@ def exist(root: Path, files: Strings) -> NDArray[np.bool_]:
 def walk(root: Path, folder: str = "", suffixes: Collection[str] = SUFFIXES) -> list[str]:
     """All images (or files of other endings) below a folder, relative to `root` with `/` between folders, sorted.
 
-    Links to folders are followed, each real folder once; hidden files and folders are passed over.
+    Links to folders are followed, each real folder once, and under its own name where it lies below; hidden files
+    and folders are passed over.
     """
     found: list[str] = []
     seen: set[str] = set()
-    stack = [folder.strip("/")]
-    while stack:
-        current = stack.pop()
+    folders, links = [folder.strip("/")], list[str]()
+    while folders or links:
+        current = folders.pop() if folders else heapq.heappop(links)
         place = root / current
         real = os.path.realpath(place)
         if real in seen:
             continue
         seen.add(real)
-        for name, is_folder in _entries(place):
+        for name, is_folder, is_link in _entries(place):
             path = f"{current}/{name}" if current else name
-            if is_folder:
-                stack.append(path)
+            if is_folder and is_link:
+                heapq.heappush(links, path)
+            elif is_folder:
+                folders.append(path)
             elif PurePosixPath(name).suffix.lower() in suffixes:
                 found.append(path)
     return sorted(found)
@@ -121,11 +125,13 @@ def stem_of(file: str) -> str:
     return name[: name.rfind(".")] if "." in name[1:] else name
 
 
-def _entries(folder: Path) -> list[tuple[str, bool]]:
-    """Names in a folder and whether each is a folder; nothing where it cannot be read."""
+def _entries(folder: Path) -> list[tuple[str, bool, bool]]:
+    """Names in a folder, and whether each is a folder and a link; nothing where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            return [(entry.name, _is_dir(entry)) for entry in entries if not entry.name.startswith(".")]
+            return [
+                (entry.name, _is_dir(entry), entry.is_symlink()) for entry in entries if not entry.name.startswith(".")
+            ]
     except OSError:
         return []
 
