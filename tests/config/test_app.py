@@ -35,6 +35,7 @@ CONF = {
         lr: 0.1
         note: ""
         betas: [0.9, 0.99]
+        own: {}
         """,
     "needs_data": "defaults:\n  - hydra: default\n  - data: ???\n",
     "trainer/default": "max_epochs: 3\ndevices: 1\n",
@@ -111,6 +112,7 @@ ALL = " (all keys: --cfg job)"
         ([R, "max_epochs=3"], "unknown key max_epochs (=3); did you mean trainer.max_epochs?" + ALL),
         ([R, "haed.x=3"], "unknown key haed.x (=3); did you mean head?" + ALL),
         ([R, "lr.x=3"], "unknown key lr.x (=3): lr is a single value" + ALL),
+        ([R, "own.depth=3"], "own.depth is not there yet; to add it write +own.depth=3"),
         ([R, "head={channels: 3}"], "unknown key head.channels (={channels: 3}): head=linear has no such key, head=grid has" + ALL),
         ([R, "head.channels=3"], "unknown key head.channels (=3): head=linear has no such key, head=grid has" + ALL),
         ([R, "backbone.depth=3"], "unknown key backbone.depth (=3): no backbone is chosen; choose backbone=r18" + ALL),
@@ -184,6 +186,7 @@ def test_job_is_plain_python(typed: Typed, tmp_path: Path) -> None:
         "lr": 0.1,
         "note": "",
         "betas": [1, 2],
+        "own": {},
     }
     assert done.overrides == [R, "experiment=good", "betas=[1, 2]"]
     assert done.choices == {"trainer": "default", "head": "grid", "data": "voc", "experiment": "good"}

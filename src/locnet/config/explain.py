@@ -113,6 +113,8 @@ def _unknown(match: re.Match[str], tree: Tree) -> str:
         return f"unknown key {key} (={value}): no {group} is chosen; choose {have}{_ALL_KEYS}"
     if tree.is_group(key):
         return f"group {key} is not part of this command (={value}); to add it write +{key}={value}"
+    if tree.is_open(key.rpartition(".")[0]):
+        return f"{key} is not there yet; to add it write +{key}={value}"
     return unknown_key(key, value, tree.keys(hydra=key.startswith("hydra"))) + _ALL_KEYS
 
 

@@ -64,6 +64,11 @@ class Tree:
         ours = set() if hydra else set(self.groups())
         return ours | {key for key, _ in keys if (key.split(".")[0] == "hydra") == hydra}
 
+    def is_open(self, key: str) -> bool:
+        """Whether the composed configuration has an empty dictionary there, for keys of the user's own."""
+        value = OmegaConf.select(self._compose(), key) if key else None
+        return isinstance(value, DictConfig) and not value
+
     def chosen(self, group: str) -> str | None:
         """The option of a group that the typed choices and the defaults give, if one is."""
         choices = OmegaConf.select(self._compose(), "hydra.runtime.choices", default={})
