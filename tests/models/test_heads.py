@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from locnet import target
 from locnet.models.heads import HEADS, build_head
@@ -34,6 +35,14 @@ def test_the_grid_takes_any_number_of_maps_and_odd_sides(sides: tuple[int, ...])
     assert output.cells.boxes.shape == (2, sides[0] * (sides[0] + 1), 4)
     assert output.objectness_logits is not None
     torch.testing.assert_close(output.y[:, 0], output.objectness_logits.sigmoid())
+
+
+@pytest.mark.parametrize(("name", "kind"), [("relu", nn.ReLU), ("silu", nn.SiLU)])
+def test_one_activation_everywhere(name: str, kind: type[nn.Module]) -> None:
+    head = GridHead([8, 8], 3, strides=(4, 8), width=16, activation=name)
+    activations = [module for module in head.modules() if isinstance(module, nn.ReLU | nn.SiLU)]
+    assert len(activations) == 1 + 2 * 2 + 2 + 2  # the sum; two blocks of two; two maps and two convolutions of windows
+    assert all(isinstance(module, kind) for module in activations)
 
 
 def test_the_grids_box_is_that_of_the_hottest_cell_when_it_is_sure() -> None:

@@ -54,7 +54,7 @@ class GridHeadSettings(Settings):
     strides: list[Positive]
     width: Annotated[int, Field(ge=8)]
     depth: Annotated[int, Field(ge=0, le=8)]
-    activation: Literal["relu", "silu"] = "silu"  # that of checkpoints older than this setting
+    activation: Literal["relu", "silu"] = "silu"
     bins: Annotated[int, Field(ge=0, le=64)]
     read_off: Literal["local", "global"]
     edge_attention: bool

@@ -41,7 +41,7 @@ class GridHead(Head):
         grid_stride: int = 8,
         width: int = 128,
         depth: int = 2,
-        activation: str = "silu",  # that of checkpoints older than this setting
+        activation: str = "silu",
         bins: int = 0,
         read_off: str = "local",
         edge_attention: bool = True,
@@ -58,7 +58,7 @@ class GridHead(Head):
                 ones are for the second look at the edges alone.
             width: channels of the fused grid.
             depth: separable 5 x 5 convolutions on the fused grid.
-            activation: `relu`, which engines fuse into the convolution before it, or `silu`.
+            activation: `silu`, or `relu`, which engines fuse into the convolution before it.
             bins: each distance is the mean of a distribution over 0, 1/bins, ..., 1 of the input (Li et al.,
                 Generalized Focal Loss, 2020); 0: it is one number.
             read_off: `global`: the attention is spread over all cells; `local`: over the peak and the cells inside

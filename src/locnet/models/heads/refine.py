@@ -37,7 +37,7 @@ class EdgeRefiner(nn.Module):
     places: Tensor
     lines: Tensor
 
-    def __init__(self, channels: Sequence[int], *, hidden: int = 32, activation: str = "relu") -> None:
+    def __init__(self, channels: Sequence[int], *, hidden: int = 32, activation: str = "silu") -> None:
         """Build it.
 
         Args:
