@@ -41,6 +41,22 @@ def test_every_parameter_is_in_one_group_with_its_rate_and_decay(backbone: str) 
         assert "pos_embed" in exempt  # a matrix that is not decayed
 
 
+@pytest.mark.parametrize("backbone", ["lcnet_035", "test_vit", "test_convnext"])
+def test_early_layers_learn_slower(backbone: str) -> None:
+    """`layer_decay`: by the factor for each layer; who is decayed stays the same, and the head's rate."""
+    model = Network(("a",), backbone={"name": backbone}, head=GRID)
+    plain, layered = settings(), settings().model_copy(update={"layer_decay": 0.5})
+    decay_of = {id(p): g["weight_decay"] for g in build_optimizer(model, plain).param_groups for p in g["params"]}
+    groups = build_optimizer(model, layered).param_groups
+    assert {id(p): g["weight_decay"] for g in groups for p in g["params"]} == decay_of
+    rate_of = {id(p): g["lr"] for g in groups for p in g["params"]}
+    assert {rate_of[id(p)] for p in model.head.parameters()} == {1e-2}
+    rates = [rate_of[id(p)] for p in model.backbone.parameters()]
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[0] == min(rates) < 0.3e-3
+    assert all(math.log2(1e-3 / rate) == pytest.approx(round(math.log2(1e-3 / rate))) for rate in rates)
+
+
 def test_frozen_parameters_are_left_out() -> None:
     model = Network(("a",), backbone={"name": "lcnet_035", "freeze": True}, head=GRID)
     optimizer = build_optimizer(model, settings())

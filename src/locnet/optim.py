@@ -27,12 +27,18 @@ def check_optimizer(name: str) -> None:
 def build_optimizer(model: Network, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """Timm's optimizer of that name; norms, biases and what the backbone names are not decayed.
 
-    The backbone's learning rate is `lr * backbone_lr_scale`; frozen parameters are left out.
+    The learning rate of the backbone's last layer is `lr * backbone_lr_scale`, that of each layer before it
+    `layer_decay` times the next one's (Bao et al., BEiT, 2022); frozen parameters are left out.
     """
-    exempt = getattr(model.backbone.model, "no_weight_decay", None)
+    backbone, decay = model.backbone.model, settings.weight_decay
+    exempt = getattr(backbone, "no_weight_decay", tuple)()
+    if settings.layer_decay < 1:
+        found = timm.optim.param_groups_layer_decay(backbone, decay, exempt, layer_decay=settings.layer_decay)
+    else:
+        found = timm.optim.param_groups_weight_decay(backbone, decay, no_weight_decay_list=exempt)
     groups = [
-        *_groups(model.backbone.model, settings, settings.backbone_lr_scale, exempt() if exempt else ()),
-        *_groups(model.head, settings, 1.0, ()),
+        *_with_rates(found, settings.lr * settings.backbone_lr_scale),
+        *_with_rates(timm.optim.param_groups_weight_decay(model.head, decay), settings.lr),
     ]
     optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
         groups, opt=settings.name, lr=settings.lr, weight_decay=0.0, momentum=settings.momentum
@@ -40,9 +46,9 @@ def build_optimizer(model: Network, settings: OptimizerSettings) -> torch.optim.
     return optimizer
 
 
-def _groups(part: nn.Module, settings: OptimizerSettings, scale: float, exempt: Any) -> list[dict[str, Any]]:
-    groups = timm.optim.param_groups_weight_decay(part, settings.weight_decay, no_weight_decay_list=exempt)
-    return [{**group, "lr": settings.lr * scale} for group in groups if group["params"]]
+def _with_rates(groups: list[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
+    scaled = [(group.pop("lr_scale", 1.0), group) for group in groups if group["params"]]
+    return [{**group, "lr": lr * scale} for scale, group in scaled]
 
 
 def build_scheduler(

@@ -110,6 +110,7 @@ class OptimizerSettings(Settings):
     name: str
     lr: Annotated[float, Field(gt=0)]
     backbone_lr_scale: Annotated[float, Field(ge=0, le=1)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     weight_decay: Weight
     momentum: Annotated[float, Field(ge=0, lt=1)]
 
