@@ -8,7 +8,6 @@ from typing import Any
 
 import timm.optim
 import torch
-from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from locnet.config.messages import suggest
