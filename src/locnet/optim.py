@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import timm.optim
@@ -30,7 +30,7 @@ def build_optimizer(model: Network, settings: OptimizerSettings) -> torch.optim.
     `layer_decay` times the next one's (Bao et al., BEiT, 2022); frozen parameters are left out.
     """
     backbone, decay = model.backbone.model, settings.weight_decay
-    exempt = getattr(backbone, "no_weight_decay", tuple)()
+    exempt: Collection[str] = getattr(backbone, "no_weight_decay", tuple)()
     if settings.layer_decay < 1:
         found = timm.optim.param_groups_layer_decay(backbone, decay, exempt, layer_decay=settings.layer_decay)
     else:
