@@ -39,6 +39,7 @@ from locnet.data.augment.settings import build_augment
 from locnet.data.datamodule import LabelledImagesModule
 from locnet.data.records import Records
 from locnet.data.samplers import TrainSampler
+from locnet.heap import keep_all
 
 CACHED = "locnet, cache=disk"
 OURS = "locnet"
@@ -105,6 +106,7 @@ def run(loader: Iterable[Any], images: int, size: int) -> tuple[float, float]:
 
 def speed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Images per second of all contenders, in turns."""
+    keep_all()  # as in training
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         photos = Photos(
