@@ -49,7 +49,7 @@ def color_matrix(
 
 
 def retone(pixels: Tensor, brightness: float, contrast: float, mean: tuple[float, float, float]) -> Tensor:
-    """`recolour` where saturation is 1 and hue 0, in a third of its time; changes what it is given."""
+    """`recolour` where saturation is 1 and hue 0, in fewer passes; changes what it is given."""
     return pixels.mul_(brightness * contrast).add_(brightness * (1 - contrast) * _grey(mean)).clamp_(0, 255)
 
 

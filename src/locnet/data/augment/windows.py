@@ -1,7 +1,7 @@
 """Which part of an image a training sample shows: random windows that know where the object is.
 
 A window is left, top, right, bottom as fractions of the image, like a box; outside 0..1 is empty canvas.
-Everything random is drawn from a `random.Random` (torch takes fifty times as long for a number); everything else is a
+Everything random is drawn from a `random.Random` (torch takes many times as long for a number); everything else is a
 pure function of plain floats.
 """
 
