@@ -50,8 +50,8 @@ class Reused(NamedTuple):
 class Shelf:
     """Shared memory for images of batches that is used again and again: places that each worker fills in turn.
 
-    torch's loader asks a worker for another batch when it hands one of his out, so that at any time at most
-    `prefetch` of his batches are to come. With one place more, none is overwritten before its batch is handed out
+    torch's loader asks a worker for another batch when it hands one of that worker's out, so that at any time at most
+    `prefetch` of those are to come. With one place more, none is overwritten before its batch is handed out
     and the next one asked for.
     """
 
