@@ -18,6 +18,7 @@ from locnet.data.resize import ResizeMode
 from locnet.errors import ConfigError
 from locnet.inference.inputs import SINGLE, Batch, ImageLike, Input, prepare, stack
 from locnet.inference.result import Box, Result, whole_pixels
+from locnet.models.folding import folded
 from locnet.models.network import Network
 from locnet.runtime.checkpoints import find_checkpoint, load_trained
 from locnet.runtime.device import pick_device
@@ -27,7 +28,7 @@ class Localizer:
     """A trained network with all that it takes to use it; may be called from several threads at once.
 
     Attributes:
-        network: in evaluation mode, on `device`.
+        network: in evaluation mode, on `device`; from `load` with BatchNorm folded into its convolutions.
         device: that it runs on.
         classes: the C class names, in the order of the scores.
         image_size: (height, width) of the network's input, in pixels.
@@ -75,7 +76,7 @@ class Localizer:
         """
         pick_device(device)  # before anything is read
         network, resize, learned, _ = load_trained(find_checkpoint(str(place)))
-        return cls(network, resize=resize, threshold=_checked(threshold, learned), device=device)
+        return cls(folded(network.eval()), resize=resize, threshold=_checked(threshold, learned), device=device)
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a str is a sequence too, and one image comes first
