@@ -88,6 +88,20 @@ def test_arguments_that_it_does_not_take_are_one_line(key: str, message: str) ->
         Backbone("lcnet_035", kwargs={key: 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "kwargs", "reason"),
+    [
+        ("lcnet_035", {"act_layer": "nope"}, "KeyError: 'nope'"),
+        ("mobilenetv2_035", {"pad_type": 3}, "RuntimeError: "),
+        ("resnet10t", {"block_args": 3}, "TypeError: "),
+    ],
+)
+def test_values_that_break_the_model_are_one_line(name: str, kwargs: dict[str, object], reason: str) -> None:
+    start = rf"^backbone.kwargs=.* does not work with backbone.name={name}: {reason}"
+    with pytest.raises(ConfigError, match=rf"{start}[^\n]*$"):
+        Backbone(name, image_size=64, kwargs=kwargs)
+
+
 def test_a_size_that_cannot_be_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"^backbone.image_size=100x100 does not work with .*levit_128s: [^\n]*$"):
         Backbone("levit_128s", image_size=100)

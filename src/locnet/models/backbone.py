@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from locnet.config.messages import suggest
+from locnet.config.messages import shown, suggest
 from locnet.errors import ConfigError
 from locnet.models.hub import check_published, out_of_reach
 from locnet.models.weights import load_backbone_weights
@@ -82,6 +82,7 @@ class Backbone(nn.Module):
         self.name = name
         self.frozen, self.norm_eval = freeze, norm_eval
         self.kwargs = dict(kwargs or {})
+        _check_kwargs(self.kwargs)
         if pretrained:
             check_published(name)
         self.model = _create(name, pretrained, image_size, drop_path_rate, self.kwargs)
@@ -135,7 +136,7 @@ class Backbone(nn.Module):
                     self.norm = False  # the Hiera families have no norm for their maps
                     maps = self(empty)
         except _REFUSALS as error:
-            raise _does_not_fit(self.name, self.image_size, error) from error
+            raise _does_not_fit(self.name, self.image_size, self.kwargs, error) from error
         finally:
             self.train()
         return tuple(m.shape[1] for m in maps), tuple(round(height / m.shape[2]) for m in maps)
@@ -159,13 +160,16 @@ def image_size(name: str, wanted: int | Sequence[int] | None) -> tuple[int, int]
     return _pair(config.input_size[1:])
 
 
+def _check_kwargs(kwargs: Mapping[str, Any]) -> None:
+    for key in kwargs.keys() & _OWN_KEYS.keys():
+        instead = f"; set {_OWN_KEYS[key]}" if _OWN_KEYS[key] else ", which locnet sets itself"
+        raise ConfigError(f"backbone.kwargs.{key} is not for the model alone{instead}")
+
+
 def _create(
     name: str, pretrained: bool, image_size: int | Sequence[int] | None, drop_path_rate: float, kwargs: dict[str, Any]
 ) -> Any:
     """timm.create_model, with the options that only some families take tried first."""
-    for key in kwargs.keys() & _OWN_KEYS.keys():
-        instead = f"; set {_OWN_KEYS[key]}" if _OWN_KEYS[key] else ", which locnet sets itself"
-        raise ConfigError(f"backbone.kwargs.{key} is not for the model alone{instead}")
     optional: dict[str, Any] = {}
     if drop_path_rate:
         optional["drop_path_rate"] = drop_path_rate
@@ -173,27 +177,41 @@ def _create(
         optional["img_size"] = _pair(image_size)
     try:
         return timm.create_model(name, pretrained=pretrained, num_classes=0, **optional, **kwargs)
-    except TypeError as error:
-        # timm passes options on to the family's constructor, which refuses those that it does not have
-        refused = next((key for key in (*optional, *kwargs) if f"'{key}'" in str(error)), None)
+    except OSError as error:
+        raise out_of_reach(name, error) from error
+    except Exception as error:
+        refused = _refused_option(error, (*optional, *kwargs))
         if refused == "img_size":
             return _create(name, pretrained, None, drop_path_rate, kwargs)
         if refused == "drop_path_rate":
             return _create(name, pretrained, image_size, 0.0, kwargs)
         if refused is not None:
             raise ConfigError(f"backbone.kwargs.{refused}: backbone.name={name} takes no such argument") from error
-        raise
-    except OSError as error:
-        raise out_of_reach(name, error) from error
-    except _REFUSALS as error:
-        raise _does_not_fit(name, None if image_size is None else _pair(image_size), error) from error
+        if not kwargs and not isinstance(error, _REFUSALS):  # a wrong argument may break the model in any way
+            raise
+        raise _does_not_fit(name, image_size, kwargs, error) from error
 
 
-def _does_not_fit(name: str, size: tuple[int, int] | None, error: Exception) -> ConfigError:
+def _refused_option(error: Exception, options: Sequence[str]) -> str | None:
+    """Timm passes options on to the family's constructor, which refuses those that it does not have."""
+    if not isinstance(error, TypeError):
+        return None
+    return next((option for option in options if f"'{option}'" in str(error)), None)
+
+
+def _does_not_fit(
+    name: str, image_size: int | Sequence[int] | None, kwargs: Mapping[str, Any], error: Exception
+) -> ConfigError:
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__  # many of timm's assertions say nothing
-    if size is None:
+    if kwargs:
+        kind = type(error).__name__
+        return ConfigError(
+            f"backbone.kwargs={shown(dict(kwargs))} does not work with backbone.name={name}: {kind}: {reason}"
+        )
+    if image_size is None:
         return ConfigError(f"backbone.name={name} cannot be built: {reason}")
-    return ConfigError(f"backbone.image_size={size[0]}x{size[1]} does not work with backbone.name={name}: {reason}")
+    height, width = _pair(image_size)
+    return ConfigError(f"backbone.image_size={height}x{width} does not work with backbone.name={name}: {reason}")
 
 
 def _feature_info(model: Any) -> list[dict[str, Any]]:

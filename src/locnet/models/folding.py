@@ -30,12 +30,12 @@ def folded(network: Network) -> Network:
     """
     random = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (1, 3, *network.image_size), dtype=torch.uint8, generator=random)
-    pairs = _pairs(network, images)
-    if not pairs or _used_elsewhere(network, pairs, images):
-        return network
     copy = deepcopy(network)
+    pairs = _pairs(copy, images)
+    if not pairs or _used_elsewhere(copy, pairs, images):
+        return network
     activations: dict[nn.Module, nn.Module] = {}
-    for convolution, norm in _pairs(copy, images):
+    for convolution, norm in pairs:
         mean, variance = norm.running_mean, norm.running_var
         if mean is None or variance is None:
             continue
