@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ from locnet.formats.int8 import quantise
 from locnet.formats.onnx_file import trace_core, with_scaling
 
 Call = Callable[[], Any]
+Ready = Callable[[], Call | None]  # a model made ready to be called; None where it cannot take the batch
 
 
 class Answer(nn.Module):
@@ -62,11 +64,9 @@ def trace(network: nn.Module, images: Tensor, path: Path) -> Path:
 
 
 def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """The model in ONNX Runtime."""
+    """The model in ONNX Runtime, as it comes: a second thread spins between two steps."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    # waiting threads of the model before would spin on the core of the next one
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
@@ -99,17 +99,24 @@ def eager_call(network: nn.Module, images: Tensor) -> Call:
     return call
 
 
-def measure(calls: dict[str, Call], *, rounds: int, repeats: int) -> dict[str, list[float]]:
-    """Seconds of each call; the models take turns, so that all of them meet the same noise."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
-        for name, call in calls.items():
-            for _ in range(repeats):
+def measure(models: dict[str, Ready], *, rounds: int, repeats: int) -> dict[str, list[float]]:
+    """Seconds of each call; the models take turns, so that all of them meet the same noise.
+
+    Each is loaded for its turn alone: waiting threads of one that stays would spin on the core of the next.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(rounds):
+        for name, ready in models.items():
+            call = ready()
+            if call is None:
+                continue
+            for number in range(-max(repeats // 4, 1), repeats):
                 started = time.perf_counter()
                 call()
-                if number:  # the first round warms up
+                if number >= 0:  # those before warm up
                     seconds[name].append(time.perf_counter() - started)
-    return seconds
+            del call
+    return {name: values for name, values in seconds.items() if values}
 
 
 def show(title: str, seconds: dict[str, list[float]], reference: dict[str, str]) -> None:
@@ -136,18 +143,23 @@ def decoded(files: list[Path], size: tuple[int, int]) -> Callable[[], np.ndarray
     return call
 
 
-def from_files(files: list[Path], paths: dict[str, Path], size: tuple[int, int], threads: int) -> dict[str, Call]:
+def from_files(files: list[Path], paths: dict[str, Path], size: tuple[int, int], threads: int) -> dict[str, Ready]:
     """Calls from a JPEG file to the answer."""
-    bare, ready = session(paths["bare"], threads), decoded(files, size)
-    name = bare.get_inputs()[0].name
-    calls: dict[str, Call] = {"decode + resize + bare backbone": lambda: bare.run(None, {name: ready()})}
-    for label, path in (("locnet, ONNX file", paths["whole"]), ("locnet, int8 file", paths["whole int8"])):
-        calls[label] = _whole_call(session(path, threads), files)
-    return calls
+    return {
+        "decode + resize + bare backbone": partial(_bare_call, paths["bare"], threads, files, size),
+        "locnet, ONNX file": partial(_whole_call, paths["whole"], threads, files),
+        "locnet, int8 file": partial(_whole_call, paths["whole int8"], threads, files),
+    }
 
 
-def _whole_call(model: onnxruntime.InferenceSession, files: list[Path]) -> Call:
-    turn = iter(range(10**9))
+def _bare_call(path: Path, threads: int, files: list[Path], size: tuple[int, int]) -> Call:
+    model, image = session(path, threads), decoded(files, size)
+    name = model.get_inputs()[0].name
+    return lambda: model.run(None, {name: image()})
+
+
+def _whole_call(path: Path, threads: int, files: list[Path]) -> Call:
+    model, turn = session(path, threads), iter(range(10**9))
 
     def call() -> Any:
         with Image.open(files[next(turn) % len(files)]) as image:
@@ -180,7 +192,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--other", action="append", default=[], metavar="NAME=FILE.onnx")
     arguments = parser.parse_args()
 
@@ -196,19 +208,21 @@ def main() -> None:
             torch.set_num_threads(threads)
             for batch in arguments.batches:
                 images = torch.zeros(batch, 3, *size)
-                calls: dict[str, Call | None] = {
-                    f"{name} alone, PyTorch": eager_call(bare, images),
-                    "locnet, PyTorch": eager_call(Answer(localizer), images),
-                    f"{name} alone, ONNX Runtime": network_call(paths["bare"], threads, batch, size),
-                    "locnet, ONNX Runtime": network_call(paths["locnet"], threads, batch, size),
-                    "locnet, int8": network_call(paths["int8"], threads, batch, size),
-                    **{key: network_call(path, threads, batch, size) for key, path in others.items()},
+                files_of = {
+                    f"{name} alone, ONNX Runtime": paths["bare"],
+                    "locnet, ONNX Runtime": paths["locnet"],
+                    "locnet, int8": paths["int8"],
+                    **others,
                 }
-                possible = {key: call for key, call in calls.items() if call is not None}
+                models: dict[str, Ready] = {
+                    f"{name} alone, PyTorch": partial(eager_call, bare, images),
+                    "locnet, PyTorch": partial(eager_call, Answer(localizer), images),
+                    **{key: partial(network_call, path, threads, batch, size) for key, path in files_of.items()},
+                }
                 repeats = max(arguments.repeats // batch, 1)
-                seconds = measure(possible, rounds=arguments.rounds if batch == 1 else 6, repeats=repeats)
-                engine = dict.fromkeys(possible, f"{name} alone, ONNX Runtime")
-                engine |= {key: f"{name} alone, PyTorch" for key in possible if key.endswith("PyTorch")}
+                seconds = measure(models, rounds=arguments.rounds if batch == 1 else 6, repeats=repeats)
+                engine = dict.fromkeys(models, f"{name} alone, ONNX Runtime")
+                engine |= {key: f"{name} alone, PyTorch" for key in models if key.endswith("PyTorch")}
                 show(f"{threads} thread(s), batch {batch}", seconds, engine)
             ends = from_files(files, paths, size, threads)
             seconds = measure(ends, rounds=arguments.rounds, repeats=16)

@@ -96,6 +96,18 @@ def test_each_edge_is_read_off_with_an_attention_of_its_own() -> None:
         torch.testing.assert_close(target.split(output.y).box[:, edge], expected)
 
 
+def test_objectness_knows_the_heat_of_the_peak_and_the_classes_do_not() -> None:
+    head = GridHead([8], 3, width=16).eval()
+    images = maps(6)
+    before = head(images)
+    with torch.no_grad():
+        head.cells.get_parameter("bias")[0] += 1  # all cells: the attention stays as it is
+        after = head(images)
+    rise = head.objectness.weight[0, -1].expand(2)
+    torch.testing.assert_close(after.objectness_logits - before.objectness_logits, rise)
+    torch.testing.assert_close(after.class_logits, before.class_logits)
+
+
 def test_distances_as_distributions_start_like_single_numbers() -> None:
     for bins in (0, 16):
         head = GridHead([8], 3, width=16, bins=bins).eval()

@@ -13,6 +13,7 @@ from locnet import target
 from locnet.models.heads.base import ACTIVATIONS, Cells, Head, Output
 from locnet.models.heads.refine import EdgeRefiner
 
+_FAR = 1e12  # times the least difference of two float32 coordinates is still far beyond any logit
 _INITIAL_DISTANCE = 0.2  # each edge starts this share of the image away from the cell: about a mean box
 
 
@@ -96,15 +97,14 @@ class GridHead(Head):
         """See `Head.forward`."""
         own, maps = maps[: self.finer], maps[self.finer :]
         coarse = maps[-1]
-        pooled = coarse.mean((2, 3))
-        grid = self._fuse(maps, self.context(pooled))
+        whole = F.avg_pool2d(coarse, coarse.shape[-2:])  # (B, channels, 1, 1)
+        grid = self._fuse(maps, whole)
         raw = self.cells(grid).float().flatten(2)  # float32: bf16 is too coarse for edges
         centres = cell_centres(grid.shape[-2], grid.shape[-1], raw.device)
         cells, edges = self._read_cells(raw, centres)
         focus = cells.heat * self.sharpness.exp()
         if self.local:
-            outside = _beyond_the_peak(cells.heat, edges.detach(), centres, self.outward)
-            focus = focus.masked_fill(outside, torch.finfo(focus.dtype).min)
+            focus = focus - _FAR * _beyond_the_peak(cells.heat, edges.detach(), centres, self.outward)
         attention = focus.softmax(-1)
         # not einsum: autocast would run it in bf16
         if self.edge_attention:
@@ -120,21 +120,28 @@ class GridHead(Head):
         attention = attention.to(coarse.dtype)
         here = _under(attention, grid)
         here_coarse = _under(_pool_to(attention, grid.shape[-2:], coarse.shape[-2:]), coarse)
-        features = self.dropout(torch.cat((here, here_coarse, pooled), dim=-1))
-        peak = cells.heat.amax(-1, keepdim=True).to(features.dtype)
-        objectness = self.objectness(torch.cat((features, peak), dim=-1)).squeeze(-1).float()
-        classes = self.classes(features).float()
+        features = [self.dropout(feature) for feature in (here, here_coarse, whole.flatten(1))]
+        peak = cells.heat.amax(-1, keepdim=True).to(here.dtype)
+        objectness, classes = self._judge(torch.cat((*features, peak), dim=-1))
         y = target.join(objectness.sigmoid(), box, classes.softmax(-1))
         return Output(y=y, objectness_logits=objectness, class_logits=classes, cells=cells, refined=refined)
 
-    def _fuse(self, maps: list[Tensor], context: Tensor) -> Tensor:
-        """`(B, width, h, w)` at the finest stride, every cell knowing the whole image through `context` (B, width)."""
-        grid = self.lateral[-1](maps[-1])
+    def _fuse(self, maps: list[Tensor], whole: Tensor) -> Tensor:
+        """`(B, width, h, w)` at the finest stride; all cells know `whole` (B, channels, 1, 1), the last map's mean."""
+        # convolutions and sums of equal shapes only: engines run each sum and activation within the convolution before
+        context = F.conv2d(whole, self.context.weight[:, :, None, None], self.context.bias)
+        grid = _enlarged(context, maps[-1].shape[-2:]) + self.lateral[-1](maps[-1])
         for lateral, finer in zip(reversed(self.lateral[:-1]), reversed(maps[:-1]), strict=True):
             grid = _enlarged(grid, finer.shape[-2:]) + lateral(finer)
-        # the context comes last: until then engines fuse each sum into its convolution
-        fused: Tensor = self.blocks(self.activation(grid + context[:, :, None, None]))
+        fused: Tensor = self.blocks(self.activation(grid))
         return fused
+
+    def _judge(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of p_c `(B,)` and of the classes `(B, C)`, float32, of `(B, F + 1)` features, the heat's peak last."""
+        weight = torch.cat((self.objectness.weight, F.pad(self.classes.weight, (0, 1))))  # classes don't see the peak
+        bias = torch.cat((self.objectness.bias, self.classes.bias))
+        logits = F.linear(features, weight, bias).float()  # one product: exported files spend their time on small steps
+        return logits[:, 0], logits[:, 1:]
 
     def _read_cells(self, raw: Tensor, centres: Tensor) -> tuple[Cells, Tensor]:
         """What `(B, 1 + 4 (bins + 1) + ..., K)` raw outputs say, and its boxes as `(B, 4, K)`."""
@@ -151,7 +158,7 @@ class GridHead(Head):
 
 
 def _beyond_the_peak(heat: Tensor, edges: Tensor, centres: Tensor, outward: Tensor) -> Tensor:
-    """`(B, K)` bool: whether a cell lies outside of the box that the hottest cell proposes.
+    """`(B, K)` float: how far a cell lies outside of the box that the hottest cell proposes; 0 inside.
 
     Args:
         heat: `(B, K)` float.
@@ -161,7 +168,7 @@ def _beyond_the_peak(heat: Tensor, edges: Tensor, centres: Tensor, outward: Tens
     """
     peak = heat.argmax(-1, keepdim=True).unsqueeze(1)
     box = edges.gather(-1, peak.expand(-1, 4, -1))
-    return ((box - _twice(centres)) * outward).amin(1) < 0  # never the peak itself: no distance is below 0
+    return F.relu(((_twice(centres) - box) * outward).amax(1))  # 0 for the peak itself: no distance is below 0
 
 
 def _twice(centres: Tensor) -> Tensor:
@@ -186,8 +193,10 @@ def cell_centres(rows: int, columns: int, device: torch.device | None = None) ->
 
 def _enlarged(grid: Tensor, size: torch.Size) -> Tensor:
     """The grid at a larger size, each cell repeated."""
-    if size[0] == 2 * grid.shape[-2] and size[1] == 2 * grid.shape[-1]:
-        return F.interpolate(grid, scale_factor=2.0, mode="nearest")  # exported, a size takes the batch's shape apart
+    factors = [new // old for new, old in zip(size, grid.shape[-2:], strict=True)]
+    if all(new == factor * old for new, factor, old in zip(size, factors, grid.shape[-2:], strict=True)):
+        # exported, a size takes the batch's shape apart
+        return F.interpolate(grid, scale_factor=[float(factor) for factor in factors], mode="nearest")
     return F.interpolate(grid, size=size, mode="nearest")
 
 
@@ -202,6 +211,8 @@ def _pool_to(attention: Tensor, fine: torch.Size, coarse: torch.Size) -> Tensor:
         return attention
     grid = attention.view(-1, 1, fine[0], fine[1])
     pooled = F.adaptive_avg_pool2d(grid, (coarse[0], coarse[1])).flatten(1)
+    if fine[0] % coarse[0] == 0 and fine[1] % coarse[1] == 0:  # then each cell counts once
+        return pooled * (fine.numel() / coarse.numel())
     return pooled / pooled.sum(-1, keepdim=True)
 
 
