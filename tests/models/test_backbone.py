@@ -11,6 +11,7 @@ import safetensors.torch
 import timm
 import torch
 from families import FAMILIES, QUICK
+from torch import nn
 
 from locnet import target
 from locnet.config.schema import OptimizerSettings
@@ -213,6 +214,33 @@ def test_frozen_means_frozen() -> None:
         model, OptimizerSettings(name="sgd", lr=1.0, backbone_lr_scale=0.1, weight_decay=0.1, momentum=0.9)
     )
     assert {group["lr"] for group in optimizer.param_groups} == {1.0}
+
+
+@pytest.mark.parametrize("name", ["lcnet_035", "resnet10t", "mobilenetv2_035"])
+def test_a_stride_freezes_the_layers_up_to_it(name: str) -> None:
+    backbone = Backbone(name, strides=(4, 16), image_size=64, freeze=4)
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    fine, coarse = backbone(torch.rand(4, 3, 64, 64))
+    assert not fine.requires_grad  # nothing before it learns, so no gradient is worked out there
+    coarse.square().mean().backward()
+    learning = {name for name, weight in backbone.named_parameters() if weight.grad is not None}
+    assert learning == {name for name, weight in backbone.named_parameters() if weight.requires_grad}
+    assert learning
+    moved = {name for name, value in backbone.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {name for name in before if "running" in name or "num_batches" in name} - _statistics(backbone)
+
+
+def _statistics(backbone: Backbone) -> set[str]:
+    """Of the BatchNorm layers whose weights are frozen."""
+    norms = {name: module for name, module in backbone.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    frozen = [name for name, module in norms.items() if not module.weight.requires_grad]
+    assert frozen
+    return {f"{name}.{key}" for name in frozen for key in ("running_mean", "running_var", "num_batches_tracked")}
+
+
+def test_a_stride_below_all_maps_freezes_nothing_and_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"backbone.freeze=2: .*vit_tiny_patch16_224 has stride 16; set at least"):
+        Backbone("vit_tiny_patch16_224", strides=(16,), freeze=2)
 
 
 def test_the_backbone_learns_slower_and_norms_are_not_decayed() -> None:

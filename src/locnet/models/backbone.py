@@ -48,7 +48,7 @@ class Backbone(nn.Module):
         strides: Sequence[int] = (32,),
         pretrained: bool = False,
         checkpoint: str | None = None,
-        freeze: bool = False,
+        freeze: bool | int = False,
         norm_eval: bool = False,
         drop_path_rate: float = 0.0,
         image_size: int | Sequence[int] | None = None,
@@ -64,7 +64,8 @@ class Backbone(nn.Module):
                 whose stride is not above it (by the finest map where all are coarser); duplicates are merged.
             pretrained: load timm's published weights from its hub (or its local cache).
             checkpoint: load these weights (.safetensors, .pth) instead.
-            freeze: no gradients, and normalisation layers keep their statistics.
+            freeze: no gradients, and normalisation layers keep their statistics: True in the whole model, a stride (4,
+                say) in all layers up to the deepest map of that stride, which learn little and cost the most.
             norm_eval: BatchNorm layers use and keep the statistics of the weights that training begins with; their
                 scale and shift learn on. For small batches and data sets, as detectors are fine-tuned.
             drop_path_rate: stochastic depth (Huang et al., 2016), where the model has it.
@@ -74,13 +75,15 @@ class Backbone(nn.Module):
             kwargs: further keyword arguments of timm's model, e.g. `{"pad_type": "same"}`.
 
         Raises:
-            ConfigError: unknown name, or the model cannot take this image size or these arguments.
+            ConfigError: unknown name, no map of the stride `freeze`, or the model cannot take this image size or these
+                arguments.
             CheckpointError: weights cannot be had or do not fit.
         """
         super().__init__()
         check_name(name)
         self.name = name
-        self.frozen, self.norm_eval = freeze, norm_eval
+        self.norm_eval = norm_eval
+        self.frozen: list[nn.Module] = []
         self.kwargs = dict(kwargs or {})
         _check_kwargs(self.kwargs)
         if pretrained:
@@ -92,12 +95,18 @@ class Backbone(nn.Module):
         self.image_size = _pair(image_size if image_size is not None else data_config["input_size"][1:])
         self.mean = tuple(float(v) for v in (mean or data_config["mean"]))
         self.std = tuple(float(v) for v in (std or data_config["std"]))
-        self.indices = _choose([info["reduction"] for info in _feature_info(self.model)], strides)
+        reductions = [int(info["reduction"]) for info in _feature_info(self.model)]
+        self.indices = _choose(reductions, strides)
         self.indices = list(self.model.prune_intermediate_layers(self.indices, prune_norm=False, prune_head=True))
         self.norm = True
         self.channels, self.strides = self._probe()
-        if freeze:
-            self.requires_grad_(False)
+        if freeze is True:
+            self.frozen = list(self.model.modules())
+        elif freeze:
+            self.frozen = self._layers_up_to(freeze, reductions[: max(self.indices) + 1])
+        for module in self.frozen:
+            module.requires_grad_(False)
+        self.train()
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Feature maps, fine to coarse.
@@ -108,19 +117,39 @@ class Backbone(nn.Module):
         Returns:
             One `(B, channels[i], H / strides[i], W / strides[i])` float map for each stride.
         """
-        maps: list[Tensor] = self.model.forward_intermediates(
-            images, indices=self.indices, norm=self.norm, output_fmt="NCHW", intermediates_only=True
-        )
-        return maps
+        return self._maps(images, self.indices)
 
     def train(self, mode: bool = True) -> Backbone:
         """Like any module; what is frozen stays in evaluation mode, so that its statistics do not move."""
-        super().train(mode and not self.frozen)
+        super().train(mode)
+        for module in self.frozen:
+            module.training = False
         if self.norm_eval:
             for module in self.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
+
+    def _maps(self, images: Tensor, indices: Sequence[int]) -> list[Tensor]:
+        maps: list[Tensor] = self.model.forward_intermediates(
+            images, indices=list(indices), norm=self.norm, output_fmt="NCHW", intermediates_only=True
+        )
+        return maps
+
+    def _layers_up_to(self, stride: int, reductions: Sequence[int]) -> list[nn.Module]:
+        """The modules whose weights the deepest map of at most this stride depends on; found by a gradient."""
+        if stride < min(reductions):
+            raise ConfigError(
+                f"backbone.freeze={stride}: the finest map of backbone.name={self.name} has stride {min(reductions)}; "
+                "set at least that, or true for all layers"
+            )
+        height, width = self.image_size
+        weights = list(self.parameters())
+        [last] = self._maps(torch.zeros(1, 3, height, width), _choose(reductions, [stride]))
+        found = torch.autograd.grad(last.sum(), weights, allow_unused=True)
+        used = {id(weight) for weight, gradient in zip(weights, found, strict=True) if gradient is not None}
+        owned = [(module, [id(weight) for weight in module.parameters(recurse=False)]) for module in self.modules()]
+        return [module for module, own in owned if own and used.issuperset(own)]
 
     def _probe(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         height, width = self.image_size

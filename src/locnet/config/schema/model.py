@@ -15,7 +15,7 @@ class BackboneSettings(Settings):
     name: str
     pretrained: bool
     checkpoint: str | None
-    freeze: bool
+    freeze: bool | Positive
     norm_eval: bool = False
     drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
     image_size: ImageSize | None
