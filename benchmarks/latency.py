@@ -71,11 +71,11 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 def network_call(path: Path, threads: int, batch: int, shape: tuple[int, int]) -> Call | None:
-    """A call that runs the model on empty images; None where its batch is fixed to another."""
+    """A call of the model on empty images, of its own size where that is fixed; None where its batch is another."""
     model = session(path, threads)
     feeds = {}
     for entry in model.get_inputs():
-        first = entry.shape[0]
+        first, sides = entry.shape[0], entry.shape[2:]
         if entry.name == "placement":
             feeds[entry.name] = np.array((0, 0, 1, 1), np.float32)
         elif entry.name == "size":
@@ -84,7 +84,8 @@ def network_call(path: Path, threads: int, batch: int, shape: tuple[int, int]) -
             return None
         else:
             kind = np.uint8 if "uint8" in entry.type else np.float32
-            feeds[entry.name] = np.zeros((batch, 3, *shape), kind)
+            own = sides if len(sides) == 2 and all(isinstance(side, int) for side in sides) else shape
+            feeds[entry.name] = np.zeros((batch, 3, *own), kind)
     return lambda: model.run(None, feeds)
 
 

@@ -97,7 +97,13 @@ def through_locnet(module: LocalizerModule, batches: Batches, settings: TrainSet
     """Seconds of the same steps through the Trainer, with the callbacks that every run has."""
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
-        node: dict[str, Any] = {**settings.trainer, "max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False}
+        node: dict[str, Any] = {
+            **settings.trainer,
+            "precision": "32-true",
+            "max_epochs": 1,
+            "accelerator": "cpu",
+            "enable_progress_bar": False,
+        }
         callbacks = [Ema(settings.ema.decay), History(Path(folder) / "history.jsonl"), watch]
         trainer = build_trainer(
             node,
