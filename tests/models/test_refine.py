@@ -11,8 +11,9 @@ from torch import Tensor
 
 from locnet.losses.edges import edges_loss
 from locnet.models.heads import Refined
-from locnet.models.heads.refine import JITTERED, REACH, SAMPLES, EdgeRefiner, _sample, places_in_window
+from locnet.models.heads.refine import JITTERED, REACH, EdgeRefiner, _sample, places_in_window
 
+SAMPLES = 16
 BOXES = torch.tensor([[0.2, 0.3, 0.6, 0.8], [0.1, 0.1, 0.2, 0.5]])
 
 
@@ -30,7 +31,7 @@ def test_samples_are_torchs_own() -> None:
 
 
 def test_it_begins_with_boxes_as_they_are() -> None:
-    refined = EdgeRefiner([8]).eval()([torch.randn(2, 8, 7, 9)], BOXES)
+    refined = EdgeRefiner([8], samples=SAMPLES).eval()([torch.randn(2, 8, 7, 9)], BOXES)
     assert refined.boxes.shape == refined.proposals.shape == (2, 1, 4)
     assert refined.logits.shape == (2, 1, 4, SAMPLES)
     torch.testing.assert_close(refined.boxes[:, 0], BOXES, atol=1e-3, rtol=0)

@@ -60,6 +60,7 @@ class GridHeadSettings(Settings):
     edge_attention: bool
     grid_stride: Positive
     refine: bool
+    refine_samples: Annotated[int, Field(ge=4)] = 16  # that of runs which have no such key
     dropout: Share
 
 

@@ -47,6 +47,7 @@ class GridHead(Head):
         read_off: str = "local",
         edge_attention: bool = True,
         refine: bool = True,
+        refine_samples: int = 16,
         dropout: float = 0.0,
     ) -> None:
         """Build the head.
@@ -67,6 +68,7 @@ class GridHead(Head):
             edge_attention: each edge has an attention of its own, beside the heat: the cells close to an edge see
                 it best (as in Wang et al., Side-Aware Boundary Localization, 2020).
             refine: the edges of the box are looked at once more, close up (see `EdgeRefiner`).
+            refine_samples: places across that window, in each direction.
             dropout: share of the pooled features that training drops.
         """
         super().__init__()
@@ -80,7 +82,8 @@ class GridHead(Head):
         self.bins, self.local, self.edge_attention = bins, read_off == "local", edge_attention
         # heat, then the distances to the left, top, right and bottom edge, then the attention of each edge
         self.cells = nn.Conv2d(width, 1 + 4 * (bins + 1) + 4 * edge_attention, 1)
-        self.refiner = EdgeRefiner([width, *own], activation=activation) if refine else None
+        looks = [width, *own]
+        self.refiner = EdgeRefiner(looks, samples=refine_samples, activation=activation) if refine else None
         self.sharpness = nn.Parameter(torch.zeros(()))  # log of the factor from heat to attention
         self.register_buffer("outward", torch.tensor((-1.0, -1.0, 1.0, 1.0)).unsqueeze(-1), persistent=False)
         self.dropout = nn.Dropout(dropout)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from locnet.models.heads.base import ACTIVATIONS, Refined
 
-SAMPLES = 16  # across a window, in each direction
 REACH = 0.5  # a window reaches this share of the box's side beyond it
 JITTERED = 3  # further windows an image that training looks at
 _SHIFT, _STRETCH = 0.25, 0.5  # theirs: up to so many sides off, and exp(-0.5) to exp(0.5) times as large
@@ -29,7 +28,7 @@ class EdgeRefiner(nn.Module):
     jittered windows besides, so that one labelled box teaches many corrections.
 
     Attributes:
-        places: `(S,)` float, in sides of the box from its midpoint: its edges are at -0.5 and 0.5.
+        places: `(S,)` float, of the samples, in sides of the box from its midpoint: its edges are at -0.5 and 0.5.
         lines: `(4, S * S, S)` float: how the cells of a window are read for the left, top, right and bottom edge. An
             upright edge is looked for in the columns, by the mean of all rows that cross the box; a level one likewise.
     """
@@ -37,11 +36,14 @@ class EdgeRefiner(nn.Module):
     places: Tensor
     lines: Tensor
 
-    def __init__(self, channels: Sequence[int], *, hidden: int = 32, activation: str = "silu") -> None:
+    def __init__(
+        self, channels: Sequence[int], *, samples: int = 16, hidden: int = 32, activation: str = "silu"
+    ) -> None:
         """Build it.
 
         Args:
             channels: of the maps that are sampled; half as many of each further map as of the first go into a window.
+            samples: across a window, in each direction.
             hidden: channels inside a window.
             activation: as that of `GridHead`.
         """
@@ -60,7 +62,7 @@ class EdgeRefiner(nn.Module):
         )
         nn.init.zeros_(scores.weight)  # training begins with boxes as they are
         nn.init.zeros_(scores.bias)  # type: ignore[arg-type]
-        places = torch.linspace(-0.5 - REACH, 0.5 + REACH, SAMPLES)
+        places = torch.linspace(-0.5 - REACH, 0.5 + REACH, samples)
         self.prior = nn.Parameter(-((places - places.new_tensor(_EDGES)[:, None]) / _PRIOR).square() / 2)
         self.register_buffer("places", places, persistent=False)
         self.register_buffer("lines", _lines(places), persistent=False)
@@ -80,7 +82,7 @@ class EdgeRefiner(nn.Module):
         scores = self.look(torch.cat(samples, dim=2).flatten(0, 1))  # (B * J, 4, S, S)
         # one product: exported files spend their time on the number of small steps
         logits = (scores.flatten(2)[:, :, None] @ self.lines.to(scores.dtype)).float()
-        logits = logits.view(*middle.shape[:2], 4, SAMPLES) + self.prior
+        logits = logits.view(*middle.shape[:2], 4, len(self.places)) + self.prior
         offset = (logits.softmax(-1) * self.places).sum(-1)
         boxes = torch.cat((middle, middle), dim=-1) + torch.cat((sides, sides), dim=-1) * offset
         return Refined(first=box, proposals=_corners(middle, sides), boxes=boxes, logits=logits)
