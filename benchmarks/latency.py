@@ -12,8 +12,9 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
 
@@ -129,12 +130,11 @@ def show(title: str, seconds: dict[str, list[float]], reference: dict[str, str])
         print(f"| {name} | {median * 1e3:.2f} | {min(values) * 1e3:.2f} | {ratio:.2f} |", flush=True)
 
 
-def decoded(files: list[Path], size: tuple[int, int]) -> Callable[[], np.ndarray[Any, Any]]:
-    """The next file of a round, decoded whole and made the bare backbone's input by Pillow and NumPy."""
-    turn = iter(range(10**9))
+def decoded(files: Iterator[Path], size: tuple[int, int]) -> Callable[[], np.ndarray[Any, Any]]:
+    """The next file, decoded whole and made the bare backbone's input by Pillow and NumPy."""
 
     def call() -> np.ndarray[Any, Any]:
-        with Image.open(files[next(turn) % len(files)]) as image:
+        with Image.open(next(files)) as image:
             small = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
         pixels = np.asarray(small, np.float32).transpose(2, 0, 1)[None] / np.float32(255)
         mean = np.array((0.485, 0.456, 0.406), np.float32)[None, :, None, None]
@@ -145,25 +145,25 @@ def decoded(files: list[Path], size: tuple[int, int]) -> Callable[[], np.ndarray
 
 
 def from_files(files: list[Path], paths: dict[str, Path], size: tuple[int, int], threads: int) -> dict[str, Ready]:
-    """Calls from a JPEG file to the answer."""
+    """Calls from a JPEG file to the answer; each goes on through the files from turn to turn."""
     return {
-        "decode + resize + bare backbone": partial(_bare_call, paths["bare"], threads, files, size),
-        "locnet, ONNX file": partial(_whole_call, paths["whole"], threads, files),
-        "locnet, int8 file": partial(_whole_call, paths["whole int8"], threads, files),
+        "decode + resize + bare backbone": partial(_bare_call, paths["bare"], threads, cycle(files), size),
+        "locnet, ONNX file": partial(_whole_call, paths["whole"], threads, cycle(files)),
+        "locnet, int8 file": partial(_whole_call, paths["whole int8"], threads, cycle(files)),
     }
 
 
-def _bare_call(path: Path, threads: int, files: list[Path], size: tuple[int, int]) -> Call:
+def _bare_call(path: Path, threads: int, files: Iterator[Path], size: tuple[int, int]) -> Call:
     model, image = session(path, threads), decoded(files, size)
     name = model.get_inputs()[0].name
     return lambda: model.run(None, {name: image()})
 
 
-def _whole_call(path: Path, threads: int, files: list[Path]) -> Call:
-    model, turn = session(path, threads), iter(range(10**9))
+def _whole_call(path: Path, threads: int, files: Iterator[Path]) -> Call:
+    model = session(path, threads)
 
     def call() -> Any:
-        with Image.open(files[next(turn) % len(files)]) as image:
+        with Image.open(next(files)) as image:
             pixels = np.asarray(image.convert("RGB"))
         return model.run(None, {"images": pixels[None]})
 
