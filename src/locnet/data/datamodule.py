@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, default_collate
 from locnet.config.schema import DataSettings, ShardsSettings
 from locnet.data.augment import Augment
 from locnet.data.cache import CachedImages, cached, keep_for
+from locnet.data.cutouts import Cutouts
 from locnet.data.dataset import LabelledImages, Sample
 from locnet.data.images import load_image
 from locnet.data.labels.assemble import Reading
@@ -69,6 +71,7 @@ class LabelledImagesModule(pl.LightningDataModule):
         self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser().absolute()
         self._reading: Reading | None = None
         self._shards: ShardIndex | None = None
+        self._found_cutouts: Cutouts | None = None
         self._cached: dict[tuple[str, bool], CachedImages] = {}
         self._resumed = (0, 0)
 
@@ -114,7 +117,36 @@ class LabelledImagesModule(pl.LightningDataModule):
         height, width = self.image_size
         augment = self.augment if augmented else None
         source = self._source(split, records, augment)
-        return LabelledImages(records, height=height, width=width, resize=self.resize, augment=augment, source=source)
+        cutouts = self._cutouts(records, source, augment) if augment and augment.pastes else None
+        return LabelledImages(
+            records,
+            height=height,
+            width=width,
+            resize=self.resize,
+            augment=augment,
+            source=source,
+            cutouts=cutouts,
+        )
+
+    def _cutouts(self, records: Records, source: ImageSource, augment: Augment) -> Cutouts:
+        """The training split's objects that can be pasted; found once."""
+        if self._found_cutouts is None:
+            at_least = augment.source_side(max(self.image_size))
+            started = time.perf_counter()
+            found = Cutouts.of(records, source, seed=self.seed, at_least=at_least)
+            self._found_cutouts = found
+            each = ", ".join(
+                f"{name} {len(found.by_label.get(label, ()))}" for label, name in enumerate(records.classes)
+            )
+            log.info(
+                "%-14s of %d objects, %d have an outline that fits their box (%s), %.0f s",
+                "cutouts",
+                found.tried,
+                len(found.all),
+                each,
+                time.perf_counter() - started,
+            )
+        return self._found_cutouts
 
     def _source(self, split: str, records: Records, augment: Augment | None) -> ImageSource:
         """Where the images of a split come from."""
@@ -235,7 +267,7 @@ class LabelledImagesModule(pl.LightningDataModule):
 
     @property
     def _plain_from(self) -> float:
-        """The epoch from which on mosaics are left out."""
+        """The epoch from which on mosaics and pasted objects are left out."""
         epochs = self.trainer.max_epochs if self.trainer else None
         if self.augment is None or not epochs or epochs < 0:
             return math.inf

@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 from locnet import target
 from locnet.data.augment import Augment
 from locnet.data.augment.mosaic import Tile, draw_tiles
-from locnet.data.augment.windows import chance
+from locnet.data.augment.windows import chance, uniform
 from locnet.data.cache import CachedImages
+from locnet.data.cutouts import Cutouts
 from locnet.data.pixels import as_image
 from locnet.data.records import Records
 from locnet.data.resize import Placement, ResizeMode, fit, fit_scaled
@@ -51,6 +52,7 @@ class LabelledImages(Dataset[Sample]):
         resize: ResizeMode,
         augment: Augment | None = None,
         source: ImageSource | None = None,
+        cutouts: Cutouts | None = None,
     ) -> None:
         """Serve `records` at `height` x `width` pixels.
 
@@ -61,12 +63,13 @@ class LabelledImages(Dataset[Sample]):
             resize: how images meet it.
             augment: without it, images come as they are.
             source: of the images; None reads the files that the records name.
+            cutouts: what `augment` pastes; without them it pastes nothing.
         """
         self.records = records
         self.source = source or ImageFiles(records)
         self.height, self.width, self.resize = height, width, resize
-        self.augment = augment
-        self.backgrounds = np.flatnonzero(records.labels < 0)  # what the other tiles of a mosaic show
+        self.augment, self.cutouts = augment, cutouts
+        self.backgrounds = np.flatnonzero(records.labels < 0)  # in other tiles of a mosaic, behind pasted objects
         decodes = not isinstance(self.source, CachedImages)
         self.recent = RecentImages(self.source, KEPT_BYTES) if decodes else self.source
 
@@ -88,7 +91,7 @@ class LabelledImages(Dataset[Sample]):
         placement = torch.tensor((0.0, 0.0, 1.0, 1.0))
         if self.augment is not None and draw.seed is not None:
             generator = Random(draw.seed)
-            image, box = self._augmented(self.augment, loaded, box, generator, draw)
+            image, box = self._varied(self.augment, loaded, box, label, generator, draw)
             label = label if box is not None else -1  # a crop without the object is background, on purpose
         else:
             image, where = self._fitted(loaded)
@@ -109,7 +112,7 @@ class LabelledImages(Dataset[Sample]):
         """The image of a row, as large as it is needed."""
         side = max(self.height, self.width)
         wanted = self.augment.source_side(side) if self.augment is not None else side
-        again = background and self.augment is not None and self.augment.mosaic > 0
+        again = background and self.augment is not None and self.augment.mosaic + self.augment.paste > 0
         return (self.recent if again else self.source).load(index, wanted)
 
     def _fitted(self, loaded: SourceImage) -> tuple[Tensor, Placement]:
@@ -117,6 +120,26 @@ class LabelledImages(Dataset[Sample]):
         if loaded.fitted is not None:
             return fit_scaled(loaded.fitted, self.height, self.width, self.resize)
         return fit(as_image(loaded.picture), self.height, self.width, self.resize)
+
+    def _varied(
+        self, augment: Augment, loaded: SourceImage, box: Tensor | None, label: int, generator: Random, draw: Draw
+    ) -> tuple[Tensor, Tensor | None]:
+        """A random variant of an image, or of another object of its class before another background."""
+        if self.cutouts is None or box is None or draw.plain:
+            return self._augmented(augment, loaded, box, generator, draw)
+        kind = uniform(generator, 0.0, 1.0)
+        backgrounds = self._backgrounds_near(draw.index)
+        if kind < augment.paste and len(backgrounds):
+            behind = self._load(_any_of(backgrounds, generator), background=True).picture
+            image, _ = augment(behind, None, self.height, self.width, self.resize, generator)
+            pasted = self.cutouts.onto(image, label, generator, augment.recoloured)
+            if pasted is not None:
+                return image, box.new_tensor(pasted)
+        image, box = self._augmented(augment, loaded, box, generator, draw)
+        if box is not None and augment.paste <= kind < augment.paste + augment.paste_beside:
+            left, top, right, bottom = box.tolist()
+            self.cutouts.beside(image, (left, top, right, bottom), generator, augment.recoloured)
+        return image, box
 
     def _augmented(
         self, augment: Augment, loaded: SourceImage, box: Tensor | None, generator: Random, draw: Draw

@@ -20,7 +20,7 @@ class Draw(NamedTuple):
     Attributes:
         index: row of the data set.
         seed: seed of its augmentation; None for evaluation.
-        plain: training is about to end: no mosaics any more.
+        plain: training is about to end: no mosaics and pasted objects any more.
     """
 
     index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here

@@ -59,6 +59,8 @@ RANGES = {
     "erase_area": (_ERASE_LEAST_AREA, 1),
     "erase_object": (0, 1),
     "mosaic": (0, 1),
+    "paste": (0, 1),
+    "paste_beside": (0, 1),
     "plain_epochs": (0, 1_000_000),
 }
 """Least and greatest value of every setting of `Augment`, both allowed."""
@@ -95,8 +97,12 @@ class Augment:
         erase_object: greatest share of the object's box that it may cover, 0 to 1.
         mosaic: probability of showing the image in one tile among tiles of background images, 0 to 1 (see
             `locnet.data.augment.mosaic`); the data set has to have background images for it.
-        plain_epochs: the last so many epochs of training go without mosaics, so that training ends on whole
-            images (as in YOLOX, Ge et al., 2021).
+        paste: probability that an image with an object gives way to a background image onto which another object of
+            its class is pasted, cut out of its own photo, 0 to 1 (see `locnet.data.augment.paste`).
+        paste_beside: probability of pasting one or two smaller objects beside the one of an image, 0 to 1; the answer
+            stays the largest. At most 1 - paste.
+        plain_epochs: the last so many epochs of training go without mosaics and pasted objects, so that training
+            ends on whole images (as in YOLOX, Ge et al., 2021).
 
     Raises:
         ConfigError: a setting is out of its range.
@@ -124,6 +130,8 @@ class Augment:
     erase_area: float = 0.15
     erase_object: float = 0.3
     mosaic: float = 0.0
+    paste: float = 0.0
+    paste_beside: float = 0.0
     plain_epochs: float = 0
 
     def __post_init__(self) -> None:
@@ -137,6 +145,16 @@ class Augment:
                 f"augment.zoom_in={self.zoom_in} and augment.zoom_out={self.zoom_out} exclude each other;"
                 " their sum must be at most 1"
             )
+        if self.paste + self.paste_beside > 1:
+            raise ConfigError(
+                f"augment.paste={self.paste} and augment.paste_beside={self.paste_beside} exclude each other;"
+                " their sum must be at most 1"
+            )
+
+    @property
+    def pastes(self) -> bool:
+        """Whether it takes cut-out objects."""
+        return self.paste + self.paste_beside > 0
 
     def source_side(self, input_side: int) -> int:
         """How large images should be decoded so that a zoomed-in window is still as sharp as the input.
@@ -192,7 +210,7 @@ class Augment:
         size = (right - left, bottom - top)
         view = self._choose_view(snap(window, size), target, window_size, generator)
 
-        patch = self._recolour(render(image, view, size, fitted), generator)
+        patch = self.recoloured(render(image, view, size, fitted), generator)
         shown = None if target is None else view.show(target)
         patch = self._erase(patch, shown, generator)
         pixels = pad_to_input(patch, placement, input_height, input_width)
@@ -233,7 +251,8 @@ class Augment:
         turned = replace(view, linear=turn(degrees, shear, window_size))
         return turned if box is None or turned.visible(box) >= self.min_visible else view
 
-    def _recolour(self, patch: Tensor, generator: Random) -> Tensor:
+    def recoloured(self, patch: Tensor, generator: Random) -> Tensor:
+        """`(3, h, w)` uint8, RGB, in other colours, perhaps blurred."""
         brightness = uniform(generator, 1 - self.brightness, 1 + self.brightness)
         contrast = uniform(generator, 1 - self.contrast, 1 + self.contrast)
         saturation = uniform(generator, 1 - self.saturation, 1 + self.saturation)
