@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from random import Random
 
@@ -29,6 +30,8 @@ from locnet.data.samplers import Draw
 from locnet.data.sources import ImageFiles
 from locnet.data.strings import Strings
 from locnet.errors import ConfigError
+
+pytest.importorskip("cv2", reason="pip install 'locnet[paste]'")
 
 RED = (200, 30, 30)
 
@@ -67,6 +70,12 @@ def test_the_outline_is_that_of_the_object() -> None:
     assert np.array_equal(again.pixels, found.pixels)
 
 
+def test_a_large_cutout_is_made_smaller() -> None:
+    found = cut_out(photo((60, 40, 160, 120)), (0.25, 0.25, 160 / 240, 0.75), label=0, most_side=50)
+    assert found is not None
+    assert found.pixels.shape[:2] == pytest.approx((40, 50), abs=1)
+
+
 def test_an_edge_of_the_photo_cuts_off() -> None:
     found = cut_out(photo((-40, 100, 60, 200)), (0, 100 / 160, 60 / 240, 1), label=0)
     assert found is not None
@@ -89,6 +98,14 @@ def test_no_outline_that_fits_is_no_cutout(box: tuple[int, int, int, int], why: 
 
 def test_one_colour_is_no_cutout() -> None:
     assert cut_out(np.full((90, 90, 3), 127, np.uint8), (0.2, 0.2, 0.8, 0.8), label=0) is None
+
+
+def test_without_opencv_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(
+        ConfigError, match=r"augment.paste and augment.paste_beside need a package: pip install 'locnet"
+    ):
+        cut_out(photo((60, 40, 160, 120)), (0.25, 0.25, 160 / 240, 0.75), label=0)
 
 
 @given(area=st.floats(0.01, 0.9), seed=st.integers(0, 10_000))
@@ -151,16 +168,18 @@ def records(tmp_path: Path) -> Records:
 def data(records: Records, **settings: float) -> LabelledImages:
     augment = Augment(flip=0, zoom_in=0, zoom_out=0, brightness=0, contrast=0, saturation=0, hue=0, grayscale=0, blur=0)
     augment = Augment(**{**vars(augment), "erase": 0.0, **settings})
-    found = Cutouts.of(records, ImageFiles(records), seed=0, at_least=200)
+    found = Cutouts.of(records, ImageFiles(records), seed=0, at_least=200, most_side=96)
     return LabelledImages(records, height=96, width=96, resize="squash", augment=augment, cutouts=found)
 
 
 def test_the_pool_says_what_could_be_cut_out(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Cutouts.of(records, ImageFiles(records), seed=0, at_least=200)
+    found = Cutouts.of(records, ImageFiles(records), seed=0, at_least=200, most_side=96)
     assert found.tried == 3
     assert {label: len(of) for label, of in found.by_label.items()} == {0: 1, 1: 1}
     monkeypatch.setattr(pool, "MOST", 1)
-    assert {Cutouts.of(records, ImageFiles(records), seed=seed, at_least=200).tried for seed in range(5)} == {1}
+    assert {
+        Cutouts.of(records, ImageFiles(records), seed=seed, at_least=200, most_side=96).tried for seed in range(5)
+    } == {1}
 
 
 def test_another_object_of_the_class_before_a_background(records: Records) -> None:

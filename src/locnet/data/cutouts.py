@@ -41,7 +41,7 @@ class Cutouts:
             self.by_label.setdefault(cutout.label, []).append(cutout)
 
     @classmethod
-    def of(cls, records: Records, source: ImageSource, *, seed: int, at_least: int) -> Cutouts:
+    def of(cls, records: Records, source: ImageSource, *, seed: int, at_least: int, most_side: int) -> Cutouts:
         """Cut out the objects of a split, on all cores; the same ones for the same labels, images and seed.
 
         Args:
@@ -49,6 +49,7 @@ class Cutouts:
             source: of its images.
             seed: which objects, where there are more than `MOST`.
             at_least: as `ImageSource.load` has it.
+            most_side: as `cut_out` has it.
 
         Raises:
             ImageError: an image cannot be read.
@@ -58,7 +59,7 @@ class Cutouts:
         def one(row: int) -> Cutout | None:
             photo = np.asarray(as_image(source.load(row, at_least).picture))
             left, top, right, bottom = records.boxes[row].tolist()
-            return cut_out(photo, (left, top, right, bottom), int(records.labels[row]))
+            return cut_out(photo, (left, top, right, bottom), int(records.labels[row]), most_side)
 
         with ThreadPoolExecutor(len(cores())) as pool:
             found = [cutout for cutout in pool.map(one, rows) if cutout is not None]

@@ -131,9 +131,9 @@ class LabelledImagesModule(pl.LightningDataModule):
     def _cutouts(self, records: Records, source: ImageSource, augment: Augment) -> Cutouts:
         """The training split's objects that can be pasted; found once."""
         if self._found_cutouts is None:
-            at_least = augment.source_side(max(self.image_size))
+            side = max(self.image_size)
             started = time.perf_counter()
-            found = Cutouts.of(records, source, seed=self.seed, at_least=at_least)
+            found = Cutouts.of(records, source, seed=self.seed, at_least=augment.source_side(side), most_side=side)
             self._found_cutouts = found
             each = ", ".join(
                 f"{name} {len(found.by_label.get(label, ()))}" for label, name in enumerate(records.classes)

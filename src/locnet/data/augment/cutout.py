@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from locnet.data.augment.windows import Rect
 from locnet.data.pixels import Pixels
+from locnet.errors import ConfigError
 
 _AROUND = 0.35  # of the object's sides: what is certainly not the object is learned from so far around its box
 _LOOKED_AT = 200  # longer side of what the outline is looked for in, pixels
@@ -36,17 +37,21 @@ class Cutout:
     cut_off: tuple[bool, bool, bool, bool]
 
 
-def cut_out(photo: Pixels, box: Rect, label: int) -> Cutout | None:
+def cut_out(photo: Pixels, box: Rect, label: int, most_side: int = 512) -> Cutout | None:
     """The object in a box, by its colours and those around it (Rother et al., GrabCut, 2004).
 
     Args:
         photo: `(height, width, 3)` uint8, RGB.
         box: the object, fractions of the photo.
         label: its class index.
+        most_side: a larger cut-out is made smaller, until its longer side has so many pixels.
 
     Returns:
         None where no outline was found that fits the box: one in three fits well, and those are good enough to learn
         from. The same each time for the same photo.
+
+    Raises:
+        ConfigError: OpenCV is not installed.
     """
     height, width = photo.shape[:2]
     left, top, right, bottom = (round(edge * side) for edge, side in zip(box, (width, height) * 2, strict=True))
@@ -63,7 +68,11 @@ def cut_out(photo: Pixels, box: Rect, label: int) -> Cutout | None:
         return None
     hull = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     cut_off = (box[0] <= _AT_EDGE, box[1] <= _AT_EDGE, box[2] >= 1 - _AT_EDGE, box[3] >= 1 - _AT_EDGE)
-    return Cutout(np.dstack((part[hull], soft[hull])), label, cut_off)
+    pixels = np.dstack((part[hull], soft[hull]))
+    scale = most_side / max(pixels.shape)
+    if scale < 1:
+        pixels = _opencv().resize(pixels, None, fx=scale, fy=scale, interpolation=_opencv().INTER_AREA)
+    return Cutout(pixels, label, cut_off)
 
 
 def _outline(part: Pixels, box: tuple[int, int, int, int]) -> NDArray[np.uint8] | None:
@@ -102,7 +111,11 @@ def _outline(part: Pixels, box: tuple[int, int, int, int]) -> NDArray[np.uint8] 
 
 def _opencv() -> Any:
     """OpenCV, which takes a while to import and only those who cut out need."""
-    import cv2
-
+    try:
+        import cv2
+    except ImportError as error:
+        raise ConfigError(
+            f"augment.paste and augment.paste_beside need a package: pip install 'locnet[paste]' ({error})"
+        ) from error
     cv2.setNumThreads(1)  # its threads would stand in the way of those that train
     return cv2

@@ -98,7 +98,8 @@ class Augment:
         mosaic: probability of showing the image in one tile among tiles of background images, 0 to 1 (see
             `locnet.data.augment.mosaic`); the data set has to have background images for it.
         paste: probability that an image with an object gives way to a background image onto which another object of
-            its class is pasted, cut out of its own photo, 0 to 1 (see `locnet.data.augment.paste`).
+            its class is pasted, cut out of its own photo, 0 to 1 (see `locnet.data.augment.paste`); the data set has
+            to have background images for it. One image in three or so has an object that can be cut out.
         paste_beside: probability of pasting one or two smaller objects beside the one of an image, 0 to 1; the answer
             stays the largest. At most 1 - paste.
         plain_epochs: the last so many epochs of training go without mosaics and pasted objects, so that training
