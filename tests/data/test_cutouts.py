@@ -76,6 +76,20 @@ def test_a_large_cutout_is_made_smaller() -> None:
     assert found.pixels.shape[:2] == pytest.approx((40, 50), abs=1)
 
 
+def test_a_thin_cutout_keeps_a_pixel() -> None:
+    found = cut_out(photo((20, 40, 220, 56)), (20 / 240, 0.25, 220 / 240, 0.35), label=0, most_side=5)
+    assert found is not None
+    assert found.pixels.shape[0] == 1
+
+
+def test_a_box_that_the_photo_cuts_off_is_that_of_what_it_shows() -> None:
+    image = photo((-40, 100, 60, 200))
+    inside, beyond = (cut_out(image, box, 0) for box in ((0, 100 / 160, 0.25, 1), (-0.16, 100 / 160, 0.25, 1.25)))
+    assert inside is not None
+    assert beyond is not None
+    assert np.array_equal(inside.pixels, beyond.pixels)
+
+
 def test_an_edge_of_the_photo_cuts_off() -> None:
     found = cut_out(photo((-40, 100, 60, 200)), (0, 100 / 160, 60 / 240, 1), label=0)
     assert found is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,7 @@ from torch import Tensor
 
 from locnet.data.augment.cutout import Cutout, cut_out
 from locnet.data.augment.paste import Recolour, draw_area, paste
-from locnet.data.augment.windows import Rect, rect_area, uniform
-from locnet.data.pixels import as_image
+from locnet.data.augment.windows import Rect, one_of, rect_area, uniform
 from locnet.data.records import Records
 from locnet.data.sources import ImageSource
 from locnet.data.workers import cores
@@ -22,8 +20,6 @@ from locnet.seeds import mix
 
 MOST = 1000
 """So many objects are looked at, chosen by the seed where there are more: about a minute of one core."""
-
-T = TypeVar("T")
 
 _BEHIND, _SMALLER_BEHIND = (0, 0, 1, 2), (0.1, 0.6)  # how many, and the areas of their boxes in those of the object's
 _BESIDE, _SMALLER_BESIDE = (1, 1, 2), (0.15, 0.65)
@@ -57,7 +53,7 @@ class Cutouts:
         rows = _chosen(np.flatnonzero(records.labels >= 0), source, seed)
 
         def one(row: int) -> Cutout | None:
-            photo = np.asarray(as_image(source.load(row, at_least).picture))
+            photo = np.asarray(source.load(row, at_least).picture)
             left, top, right, bottom = records.boxes[row].tolist()
             return cut_out(photo, (left, top, right, bottom), int(records.labels[row]), most_side)
 
@@ -65,26 +61,25 @@ class Cutouts:
             found = [cutout for cutout in pool.map(one, rows) if cutout is not None]
         return cls(found, len(rows))
 
-    def onto(self, image: Tensor, label: int, generator: Random, recolour: Recolour) -> Rect | None:
+    def onto(self, image: Tensor, label: int, generator: Random, recolour: Recolour) -> Rect:
         """Paste an object of a class onto an image, sometimes before smaller ones of any class.
 
         Args:
             image: `(3, height, width)` uint8, a background; written to.
-            label: class index.
+            label: one of `by_label`.
             generator: source of randomness.
             recolour: of each object's pixels.
 
         Returns:
-            Its box, fractions of the image; None where no object of that class could be cut out: nothing is written.
+            Its box, fractions of the image.
         """
-        own = self.by_label.get(label)
-        if not own:
-            return None
         area = draw_area(generator)
-        for _ in range(_one_of(_BEHIND, generator)):
+        for _ in range(one_of(generator, _BEHIND)):
             smaller = area * uniform(generator, *_SMALLER_BEHIND)
-            paste(image, _one_of(self.all, generator), smaller, generator, recolour)
-        return paste(image, _one_of(own, generator), area, generator, recolour)
+            paste(image, one_of(generator, self.all), smaller, generator, recolour)
+        box = paste(image, one_of(generator, self.by_label[label]), area, generator, recolour)
+        assert box is not None  # only beside another may there be no place
+        return box
 
     def beside(self, image: Tensor, box: Rect, generator: Random, recolour: Recolour) -> None:
         """Paste one or two objects of any class beside the one of an image, smaller than that.
@@ -95,10 +90,10 @@ class Cutouts:
             generator: source of randomness.
             recolour: of each object's pixels.
         """
-        for _ in range(_one_of(_BESIDE, generator)):
+        for _ in range(one_of(generator, _BESIDE)):
             area = rect_area(box) * uniform(generator, *_SMALLER_BESIDE)
             if self.all and area >= _LEAST_AREA:
-                paste(image, _one_of(self.all, generator), area, generator, recolour, beside=box)
+                paste(image, one_of(generator, self.all), area, generator, recolour, beside=box)
 
 
 def _chosen(objects: NDArray[np.int64], source: ImageSource, seed: int) -> list[int]:
@@ -112,7 +107,3 @@ def _chosen(objects: NDArray[np.int64], source: ImageSource, seed: int) -> list[
             near = source.near(row)
             chosen |= dict.fromkeys(order[(order >= near.start) & (order < near.stop)].tolist())
     return sorted(list(chosen)[:MOST])
-
-
-def _one_of(choice: Sequence[T], generator: Random) -> T:
-    return choice[int(generator.random() * len(choice))]

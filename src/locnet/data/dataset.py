@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 from typing import TypedDict
 
@@ -15,7 +14,7 @@ from torch.utils.data import Dataset
 from locnet import target
 from locnet.data.augment import Augment
 from locnet.data.augment.mosaic import Tile, draw_tiles
-from locnet.data.augment.windows import chance, uniform
+from locnet.data.augment.windows import chance, one_of, uniform
 from locnet.data.cache import CachedImages
 from locnet.data.cutouts import Cutouts
 from locnet.data.pixels import as_image
@@ -129,12 +128,10 @@ class LabelledImages(Dataset[Sample]):
             return self._augmented(augment, loaded, box, generator, draw)
         kind = uniform(generator, 0.0, 1.0)
         backgrounds = self._backgrounds_near(draw.index)
-        if kind < augment.paste and len(backgrounds):
-            behind = self._load(_any_of(backgrounds, generator), background=True).picture
+        if kind < augment.paste and len(backgrounds) and label in self.cutouts.by_label:
+            behind = self._load(int(one_of(generator, backgrounds)), background=True).picture
             image, _ = augment(behind, None, self.height, self.width, self.resize, generator)
-            pasted = self.cutouts.onto(image, label, generator, augment.recoloured)
-            if pasted is not None:
-                return image, box.new_tensor(pasted)
+            return image, box.new_tensor(self.cutouts.onto(image, label, generator, augment.recoloured))
         image, box = self._augmented(augment, loaded, box, generator, draw)
         if box is not None and augment.paste <= kind < augment.paste + augment.paste_beside:
             left, top, right, bottom = box.tolist()
@@ -146,14 +143,14 @@ class LabelledImages(Dataset[Sample]):
     ) -> tuple[Tensor, Tensor | None]:
         """A random variant of an image, alone or in a mosaic with background images of the same split."""
         height, width = self.height, self.width
-        backgrounds = () if draw.plain else self._backgrounds_near(draw.index)
+        backgrounds = self.backgrounds[:0] if draw.plain else self._backgrounds_near(draw.index)
         if not len(backgrounds) or not chance(generator, augment.mosaic):
             return augment(loaded.picture, box, height, width, self.resize, generator, loaded.fitted)
         pixels = torch.empty(3, height, width, dtype=torch.uint8)
         tiles = draw_tiles(generator, width, height)
         for number, (left, top, right, bottom) in enumerate(tiles):
             own = number == 0
-            shown = loaded.picture if own else self._load(_any_of(backgrounds, generator), background=True).picture
+            shown = loaded.picture if own else self._load(int(one_of(generator, backgrounds)), background=True).picture
             tile, in_tile = augment(shown, box if own else None, bottom - top, right - left, "squash", generator)
             pixels[:, top:bottom, left:right] = tile
             if own:
@@ -165,10 +162,6 @@ class LabelledImages(Dataset[Sample]):
         near = self.source.near(row)
         first, last = np.searchsorted(self.backgrounds, (near.start, near.stop))
         return self.backgrounds[first:last]
-
-
-def _any_of(rows: Sequence[int] | NDArray[np.int64], generator: Random) -> int:
-    return int(rows[int(generator.random() * len(rows))])
 
 
 def _from_tile(box: Tensor, tile: Tile, height: int, width: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from locnet.data.augment.windows import Rect
+from locnet.data.augment.windows import Rect, clip, rect_area
 from locnet.data.pixels import Pixels
 from locnet.errors import ConfigError
 
@@ -54,6 +54,7 @@ def cut_out(photo: Pixels, box: Rect, label: int, most_side: int = 512) -> Cutou
         ConfigError: OpenCV is not installed.
     """
     height, width = photo.shape[:2]
+    box = clip(box)
     left, top, right, bottom = (round(edge * side) for edge, side in zip(box, (width, height) * 2, strict=True))
     if min(right - left, bottom - top) < _LEAST_SIDE:
         return None
@@ -69,18 +70,15 @@ def cut_out(photo: Pixels, box: Rect, label: int, most_side: int = 512) -> Cutou
     hull = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     cut_off = (box[0] <= _AT_EDGE, box[1] <= _AT_EDGE, box[2] >= 1 - _AT_EDGE, box[3] >= 1 - _AT_EDGE)
     pixels = np.dstack((part[hull], soft[hull]))
-    scale = most_side / max(pixels.shape)
-    if scale < 1:
-        pixels = _opencv().resize(pixels, None, fx=scale, fy=scale, interpolation=_opencv().INTER_AREA)
-    return Cutout(pixels, label, cut_off)
+    return Cutout(_resized(pixels, _scale(pixels, most_side)), label, cut_off)
 
 
 def _outline(part: Pixels, box: tuple[int, int, int, int]) -> NDArray[np.uint8] | None:
     """How much of each pixel `(h, w)`, 0 to 255, is the object in a box of whole pixels; None where it does not fit."""
     cv2 = _opencv()
     height, width = part.shape[:2]
-    scale = min(1.0, _LOOKED_AT / max(height, width))
-    small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    scale = _scale(part, _LOOKED_AT)
+    small = _resized(part, scale)
     left, top, right, bottom = (round(edge * scale) for edge in box)
     mask = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
     mask[top:bottom, left:right] = cv2.GC_PR_FGD
@@ -100,13 +98,25 @@ def _outline(part: Pixels, box: tuple[int, int, int, int]) -> NDArray[np.uint8] 
     found = (parts == largest).astype(np.uint8)
     x, y, w, h = (int(value) for value in statistics[largest, :4])
     area = (right - left) * (bottom - top)
-    common = max(0, min(x + w, right) - max(x, left)) * max(0, min(y + h, bottom) - max(y, top))
+    common = rect_area(clip((x, y, x + w, y + h), (left, top, right, bottom)))
     fits = common / (area + w * h - common) >= _LEAST_FIT
     if not fits or not _FILLED[0] <= int(found.sum()) / area <= _FILLED[1]:
         return None
     large = cv2.resize(found * 255, (width, height), interpolation=cv2.INTER_LINEAR)
     soft: NDArray[np.uint8] = cv2.GaussianBlur(large, (0, 0), _SOFT)
     return soft
+
+
+def _scale(pixels: NDArray[np.uint8], most_side: int) -> float:
+    """What makes `(h, w, channels)` smaller until its longer side has `most_side` pixels or the shorter one has one."""
+    sides: tuple[int, ...] = pixels.shape[:2]
+    return min(1.0, max(most_side / max(sides), 1 / min(sides)))
+
+
+def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    cv2 = _opencv()
+    small: NDArray[np.uint8] = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return small
 
 
 def _opencv() -> Any:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from locnet.data.augment.cutout import Cutout
-from locnet.data.augment.windows import Rect, chance, uniform
+from locnet.data.augment.windows import Rect, chance, clip, rect_area, uniform
 
 _AREA = (0.02, 0.55)  # of a pasted object's box, share of the image
 _STRETCH = 0.3  # its shape changes by up to exp(0.3) either way ...
@@ -101,6 +101,4 @@ def _draw_start(side: int, whole: int, first: bool, last: bool, spill: float, ge
 
 def _common(box: Rect, other: Rect) -> float:
     """The intersection of two boxes as a share of the smaller one."""
-    width, height = min(box[2], other[2]) - max(box[0], other[0]), min(box[3], other[3]) - max(box[1], other[1])
-    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
-    return max(width, 0.0) * max(height, 0.0) / max(min(areas), 1e-9)
+    return rect_area(clip(box, other)) / max(min(rect_area(box), rect_area(other)), 1e-9)

@@ -8,7 +8,13 @@ pure function of plain floats.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from random import Random
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 Rect = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -27,6 +33,12 @@ def uniform(generator: Random, low: float, high: float) -> float:
 def chance(generator: Random, probability: float) -> bool:
     """True with this probability; 0 is never, 1 is always."""
     return uniform(generator, 0.0, 1.0) < probability
+
+
+def one_of(generator: Random, choice: Sequence[T] | NDArray[Any]) -> T:
+    """One of a choice, each as likely as another."""
+    chosen: T = choice[int(generator.random() * len(choice))]
+    return chosen
 
 
 def rect_area(rect: Rect) -> float:
