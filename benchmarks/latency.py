@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -38,13 +38,13 @@ class Answer(nn.Module):
     """The y of a localizer alone, without calibration: what is compared with a bare backbone."""
 
     def __init__(self, localizer: Localizer) -> None:
-        """Take backbone and head."""
+        """Take the network."""
         super().__init__()
-        self.backbone, self.head = localizer.network.backbone, localizer.network.head
+        self.network = localizer.network
 
     def forward(self, images: Tensor) -> Tensor:
         """`(B, 3, H, W)` float, normalised, to `(B, 5 + C)` float."""
-        return cast(Tensor, self.head(self.backbone(images)).y)
+        return self.network.answer(images).y
 
 
 def bare_backbone(localizer: Localizer) -> nn.Module:

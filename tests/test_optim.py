@@ -23,9 +23,10 @@ def settings(name: str = "adamw", lr: float = 1e-2, scale: float = 0.1, decay: f
     return OptimizerSettings(name=name, lr=lr, backbone_lr_scale=scale, weight_decay=decay, momentum=0.9)
 
 
+@pytest.mark.parametrize("zoom", [0, 64])
 @pytest.mark.parametrize("backbone", ["lcnet_035", "test_vit", "test_convnext"])
-def test_every_parameter_is_in_one_group_with_its_rate_and_decay(backbone: str) -> None:
-    model = Network(("a",), backbone={"name": backbone}, head=GRID)
+def test_every_parameter_is_in_one_group_with_its_rate_and_decay(backbone: str, zoom: int) -> None:
+    model = Network(("a",), backbone={"name": backbone}, head=GRID | {"zoom": zoom, "activation": "relu"})
     optimizer = build_optimizer(model, settings())
     group_of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     assert len(group_of) == sum(len(group["params"]) for group in optimizer.param_groups)
@@ -33,10 +34,11 @@ def test_every_parameter_is_in_one_group_with_its_rate_and_decay(backbone: str) 
     exempt = set(getattr(model.backbone.model, "no_weight_decay", set)())
     for name, parameter in model.named_parameters():
         group = group_of[id(parameter)]
-        inside = name.removeprefix("backbone.model.")
-        free = parameter.ndim <= 1 or name.endswith(".bias") or (inside != name and inside in exempt)
+        inside = name.removeprefix("zoom.").removeprefix("backbone.model.")
+        learns_slower = inside != name.removeprefix("zoom.")
+        free = parameter.ndim <= 1 or name.endswith(".bias") or (learns_slower and inside in exempt)
         assert group["weight_decay"] == (0 if free else 0.05), name
-        assert group["lr"] == pytest.approx(1e-3 if inside != name else 1e-2), name
+        assert group["lr"] == pytest.approx(1e-3 if learns_slower else 1e-2), name
     if backbone == "test_vit":
         assert "pos_embed" in exempt  # a matrix that is not decayed
 

@@ -181,7 +181,7 @@ class LocalizerModule(pl.LightningModule):
         backbone = self.model.backbone
         settings = self.settings.model_dump()
         settings["backbone"] |= {
-            "image_size": list(backbone.image_size),
+            "image_size": list(self.model.image_size),
             "mean": list(backbone.mean),
             "std": list(backbone.std),
         }

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from locnet.config.messages import suggest
 from locnet.config.schema import OptimizerSettings, SchedulerSettings
 from locnet.errors import ConfigError
+from locnet.models.backbone import Backbone
 from locnet.models.network import Network
 
 
@@ -29,16 +30,20 @@ def build_optimizer(model: Network, settings: OptimizerSettings) -> torch.optim.
     The learning rate of the backbone's last layer is `lr * backbone_lr_scale`, that of each layer before it
     `layer_decay` times the next one's (Bao et al., BEiT, 2022); frozen parameters are left out.
     """
-    backbone, decay = model.backbone.model, settings.weight_decay
-    exempt: Collection[str] = getattr(backbone, "no_weight_decay", tuple)()
-    if settings.layer_decay < 1:
-        found = timm.optim.param_groups_layer_decay(backbone, decay, exempt, layer_decay=settings.layer_decay)
-    else:
-        found = timm.optim.param_groups_weight_decay(backbone, decay, no_weight_decay_list=exempt)
-    groups = [
-        *_with_rates(found, settings.lr * settings.backbone_lr_scale),
-        *_with_rates(timm.optim.param_groups_weight_decay(model.head, decay), settings.lr),
-    ]
+    decay, groups = settings.weight_decay, list[dict[str, Any]]()
+    backbones = [module for module in model.modules() if isinstance(module, Backbone)]
+    for backbone in backbones:
+        exempt: Collection[str] = getattr(backbone.model, "no_weight_decay", tuple)()
+        if settings.layer_decay < 1:
+            scale = settings.layer_decay
+            found = timm.optim.param_groups_layer_decay(backbone.model, decay, exempt, layer_decay=scale)
+        else:
+            found = timm.optim.param_groups_weight_decay(backbone.model, decay, no_weight_decay_list=exempt)
+        groups += _with_rates(found, settings.lr * settings.backbone_lr_scale)
+    theirs = {parameter for backbone in backbones for parameter in backbone.parameters()}
+    for group in timm.optim.param_groups_weight_decay(model, decay):
+        group["params"] = [parameter for parameter in group["params"] if parameter not in theirs]
+        groups += _with_rates([group], settings.lr)
     optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
         groups, opt=settings.name, lr=settings.lr, weight_decay=0.0, momentum=settings.momentum
     )

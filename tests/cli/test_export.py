@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -36,27 +37,39 @@ def photos(tmp_path_factory: pytest.TempPathFactory, manifest: Callable[..., Pat
 
 
 @pytest.fixture(scope="module")
-def run_dir(
-    tmp_path_factory: pytest.TempPathFactory, photos: Path, checkpoint_of: Callable[..., Path], tiny_model: Any
-) -> Path:
-    """A run of a grid network, letterboxed and calibrated."""
-    run = tmp_path_factory.mktemp("run")
-    (run / "checkpoints").mkdir()
-    from locnet.module import LocalizerModule
+def run_of(
+    tmp_path_factory: pytest.TempPathFactory, photos: Path, tiny_model: Callable[..., dict[str, Any]]
+) -> Callable[..., Path]:
+    """`run_of(head=..., ...)`: a run of such a network, letterboxed and calibrated."""
 
-    torch.manual_seed(0)
-    module = LocalizerModule(
-        classes=("car", "dog", "person"),
-        model=tiny_model(head=GRID),
-        resize="letterbox",
-        threshold=0.1,
-        calibration=Calibration(1.5, 0.7, True, Residuals(9, tuple(np.linspace(0, 0.3, 9).tolist()))).plain(),
-        data={"name": "csv", "root": str(photos)},
-    )
-    content = {"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
-    torch.save(content, run / "checkpoints" / "best.ckpt")
-    (run / "metrics.json").write_text(json.dumps({"test/iou": 0.5, "git/locnet": "abc", "val/iou": 0.4}))
-    return run
+    def make(**model: Any) -> Path:
+        run = tmp_path_factory.mktemp("run")
+        (run / "checkpoints").mkdir()
+        from locnet.module import LocalizerModule
+
+        torch.manual_seed(0)
+        module = LocalizerModule(
+            classes=("car", "dog", "person"),
+            model=tiny_model(**model),
+            resize="letterbox",
+            threshold=0.1,
+            calibration=Calibration(1.5, 0.7, True, Residuals(9, tuple(np.linspace(0, 0.3, 9).tolist()))).plain(),
+            data={"name": "csv", "root": str(photos)},
+        )
+        if module.model.zoom is not None:  # its scores begin at 0, which would hide what it does
+            torch.nn.init.normal_(module.model.zoom.get_parameter("look.5.weight"))
+        content = {"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
+        torch.save(content, run / "checkpoints" / "best.ckpt")
+        (run / "metrics.json").write_text(json.dumps({"test/iou": 0.5, "git/locnet": "abc", "val/iou": 0.4}))
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def run_dir(run_of: Callable[..., Path]) -> Path:
+    """A run of a grid network."""
+    return run_of(head=GRID)
 
 
 def job(out: Path, *overrides: str) -> Job:
@@ -138,6 +151,20 @@ def test_openvino(run_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     assert export_it(run_dir, tmp_path / "run", "format=openvino").exit_code == 0
     assert (tmp_path / "run" / "openvino" / "model.bin").is_file()
+
+
+@pytest.mark.slow
+def test_a_zoom_answers_everywhere(run_of: Callable[..., Path], tmp_path: Path) -> None:
+    """It cuts out of the image where the network itself says; three times, so that a convolution shrinks the image."""
+    run = run_of(head=GRID | {"zoom": 64, "overview": 3}, image_size=192)
+    formats = "format=[onnx,int8,pt2,openvino]" if importlib.util.find_spec("openvino") else "format=[onnx,int8,pt2]"
+    result = export_it(run, tmp_path / "run", formats, "int8_tolerance.box=100", "int8_tolerance.p_c=0.5")
+    assert result.exit_code == 0
+    report = json.loads((tmp_path / "run" / "export.json").read_text())
+    assert report["onnx/agreement"] == report["pt2/agreement"] == 1.0
+    model = onnx.load(tmp_path / "run" / "model_int8.onnx")
+    kinds = {tensor.data_type for tensor in model.graph.initializer if tensor.dims[1:2] == [3]}
+    assert kinds == {onnx.TensorProto.FLOAT}  # the stem, at both looks
 
 
 def test_a_file_that_answers_otherwise_fails_and_is_set_aside(

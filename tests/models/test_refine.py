@@ -11,7 +11,8 @@ from torch import Tensor
 
 from locnet.losses.edges import edges_loss
 from locnet.models.heads import Refined
-from locnet.models.heads.refine import JITTERED, REACH, EdgeRefiner, _sample, places_in_window
+from locnet.models.heads.refine import JITTERED, EdgeRefiner
+from locnet.models.heads.windows import REACH, places_in_window, sample
 
 SAMPLES = 16
 BOXES = torch.tensor([[0.2, 0.3, 0.6, 0.8], [0.1, 0.1, 0.2, 0.5]])
@@ -21,7 +22,7 @@ def test_samples_are_torchs_own() -> None:
     """`grid_sample`, which not every engine has."""
     torch.manual_seed(0)
     grid, at = torch.randn(2, 3, 7, 9), torch.rand(2, 4, 2, 5) * 1.4 - 0.2
-    samples = _sample(grid, at.unsqueeze(-1))
+    samples = sample(grid, at.unsqueeze(-1))
     assert samples.shape == (2, 4, 3, 5, 5)
     for window in range(4):
         x, y = at[:, window, 0], at[:, window, 1]

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from torch import Tensor
 
 _QUANTISED = ["Conv", "MatMul", "Gemm"]
 _CELLS = "head.cells.weight"
+_COLOURS = 3
 
 
 def quantise(core: onnx.ModelProto, images: Sequence[Tensor]) -> onnx.ModelProto:
     """The core in 8 bits: weights with a scale for each channel, activations with one for each layer.
 
     An activation's range is the one that holds 99.99 % of what is seen on the images.
-    The first layer stays in float, because its few channels are easily spoilt, and so do the layers that the answer
+    The first layers stay in float, because their few channels are easily spoilt, and so do the layers that the answer
     is read off (objectness, classes, cells): little work, and edges and probabilities come out of them.
 
     Args:
@@ -72,7 +73,7 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 
 def _kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """Names of the first layer, of the head's `cells`, and of the layers that no other one comes after."""
+    """Names of the layers that see colours, of the head's `cells`, and of the layers that no other one comes after."""
     layers = [node for node in model.graph.node if node.op_type in _QUANTISED]
     makers = {output: node for node in model.graph.node for output in node.output}
     followed: set[str] = set()
@@ -86,7 +87,15 @@ def _kept_in_float(model: onnx.ModelProto) -> list[str]:
         followed |= seen
     kept = {node.name for node in layers if node.name not in followed}
     kept |= {node.name for node in layers if any(name.endswith(_CELLS) for name in node.input)}
-    return sorted(kept | {node.name for node in layers[:1]})
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    kept |= {node.name for node in layers if node.op_type == "Conv" and _inputs(node, shapes) == _COLOURS}
+    return sorted(kept)
+
+
+def _inputs(convolution: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Channels that it takes; 0 where its weights are not in the file."""
+    groups = next((entry.i for entry in convolution.attribute if entry.name == "group"), 1)
+    return int(shapes.get(convolution.input[1], (0, 0))[1] * groups)
 
 
 @contextlib.contextmanager

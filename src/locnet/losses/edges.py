@@ -8,7 +8,7 @@ from locnet.losses.base import Term, where_object
 from locnet.losses.box import BoxTerm, box_term
 from locnet.losses.cells import distribution_loss
 from locnet.models.heads import Refined
-from locnet.models.heads.refine import places_in_window
+from locnet.models.heads.windows import places_in_window
 
 _SHOWN = 0.3  # least IoU of a proposal with the object, for its window to be asked
 _DISTRIBUTION = 0.25  # beside the overlap term, as in Generalized Focal Loss (Li et al., 2020)

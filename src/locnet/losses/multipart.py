@@ -81,14 +81,16 @@ class MultipartLoss(Loss):
         }
         weights = self.weights
         overlap: BoxTerm = "giou" if self.box_term in ("l1", "smooth_l1") else self.box_term
-        if output.refined is not None:
-            first = where_object(present, output.refined.first, box)
+        looks = {name: look for name, look in (("edges", output.refined), ("zoom", output.zoomed)) if look is not None}
+        if looks:
+            first = where_object(present, next(iter(looks.values())).first, box)
             parts |= {
                 "first_box": Term(box_term(self.box_term, first, box), present),
                 "first_l1": Term(box_term("l1", first, box), present),
-                "edges": edges_loss(output.refined, box, present, overlap),
             }
+            parts |= {name: edges_loss(look, box, present, overlap) for name, look in looks.items()}
             weights = weights | {"first_box": weights["box"], "first_l1": weights["l1"]}
+            weights = weights | dict.fromkeys(looks, weights["edges"])
         if output.cells is not None and weights["cells"]:
             dense = cells_loss(output.cells, box, present, overlap)
             parts |= dense

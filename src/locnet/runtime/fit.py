@@ -243,8 +243,8 @@ def _say_what(
 ) -> None:
     """The lines before training: what learns from what, and where it is written."""
     counts = data.records.counts()
-    parts = {"backbone": module.model.backbone, "head": module.model.head}
-    millions = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in parts.items()}
+    backbone = sum(p.numel() for p in module.model.backbone.parameters())
+    others = sum(p.numel() for p in module.model.parameters()) - backbone
     height, width = module.model.image_size
     workers = worker_count(settings.data.num_workers, trainer.num_devices)
     log.info("run directory  %s", job.run_dir)
@@ -254,9 +254,9 @@ def _say_what(
     log.info(
         "network        %s %.2f M + head %s %.2f M parameters, input %d x %d, strides %s",
         settings.backbone.name,
-        millions["backbone"],
+        backbone / 1e6,
         settings.head.name,
-        millions["head"],
+        others / 1e6,
         height,
         width,
         "/".join(str(stride) for stride in module.model.backbone.strides),

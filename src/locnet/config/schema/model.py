@@ -61,7 +61,18 @@ class GridHeadSettings(Settings):
     grid_stride: Positive
     refine: bool
     refine_samples: Annotated[int, Field(ge=4)] = 16  # that of runs which have no such key
+    zoom: Annotated[int, Field(ge=0)] = 0
+    overview: Positive = 1
     dropout: Share
+
+    @model_validator(mode="after")
+    def _nothing_is_thrown_away(self) -> GridHeadSettings:
+        if self.overview > 1 and not self.zoom:
+            raise ValueError(
+                f"head.overview={self.overview} makes images smaller and only head.zoom looks at their detail: "
+                "set head.zoom=160, say, or head.overview=1 and a smaller backbone.image_size"
+            )
+        return self
 
 
 HeadSettings = Annotated[LinearHeadSettings | SoftmaxHeadSettings | GridHeadSettings, Field(discriminator="name")]
@@ -147,10 +158,13 @@ class ModelSettings(Settings):
             raise ValueError(
                 "head=linear gives plain numbers, loss=multipart needs probabilities: set head.activation=probability"
             )
-        if isinstance(head, GridHeadSettings) and head.refine and loss.name != "multipart":
-            raise ValueError(
-                f"head.refine=true is trained by loss=multipart, not loss={loss.name}: set head.refine=false"
-            )
+        if isinstance(head, GridHeadSettings) and loss.name != "multipart":
+            for key, value, off in (("refine", head.refine, "false"), ("zoom", head.zoom, "0")):
+                if value:
+                    raise ValueError(
+                        f"head.{key}={str(value).lower()} is trained by loss=multipart, not loss={loss.name}: "
+                        f"set head.{key}={off}"
+                    )
         if head.name == "classifier" and isinstance(loss, CrossEntropySettings) and loss.box:
             raise ValueError(f"head=classifier has no box: set loss.box=0 (it is {loss.box})")
         if head.name == "softmax_box" and isinstance(loss, CrossEntropySettings) and not loss.box:

@@ -57,6 +57,7 @@ class Output:
         softmax_logits: `(B, C + 1)` float, before one softmax over the classes and background (last).
         cells: what a grid's cells say.
         refined: the second look at the box's edges.
+        zoomed: the look at the object's pixels, around the box before it; in training around a disturbed one.
         raw_y: `(B, 5 + C)` float, y before the calibration, for the losses; None where there is none.
     """
 
@@ -66,6 +67,7 @@ class Output:
     softmax_logits: Tensor | None = None
     cells: Cells | None = None
     refined: Refined | None = None
+    zoomed: Refined | None = None
     raw_y: Tensor | None = None
 
     @property
