@@ -76,15 +76,16 @@ def test_training_disturbs_the_window() -> None:
     assert bool((found.proposals[..., 2:] > found.proposals[..., :2]).all())
 
 
-def test_the_answer_is_what_it_says() -> None:
+def test_the_answer_is_the_mean_of_both_looks() -> None:
     made = network()
     assert (made.image_size, made.backbone.image_size) == ((128, 128), (64, 64))
     with torch.no_grad():
         output = made(images_of(made))
     assert output.zoomed is not None
     assert output.refined is not None
-    torch.testing.assert_close(target.split(output.y).box, output.zoomed.boxes[:, 0])
     torch.testing.assert_close(output.zoomed.first, output.refined.boxes[:, 0])
+    mean = (output.refined.boxes[:, 0] + output.zoomed.boxes[:, 0]) / 2
+    torch.testing.assert_close(target.split(output.y).box, mean)
     plain = network(zoom=0, overview=1, image_size=64)
     assert plain.zoom is None
     with torch.no_grad():

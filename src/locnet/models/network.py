@@ -85,7 +85,8 @@ class Network(nn.Module):
             return output
         parts = target.split(output.y)
         zoomed: Refined = self.zoom(images, parts.box)
-        return replace(output, y=target.join(parts.objectness, zoomed.boxes[:, 0], parts.classes), zoomed=zoomed)
+        box = (parts.box + zoomed.boxes[:, 0]) / 2  # the two err differently
+        return replace(output, y=target.join(parts.objectness, box, parts.classes), zoomed=zoomed)
 
 
 def _overlooking(backbone: Mapping[str, Any], factor: int) -> dict[str, Any]:
