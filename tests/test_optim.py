@@ -26,7 +26,7 @@ def settings(name: str = "adamw", lr: float = 1e-2, scale: float = 0.1, decay: f
 @pytest.mark.parametrize("zoom", [0, 64])
 @pytest.mark.parametrize("backbone", ["lcnet_035", "test_vit", "test_convnext"])
 def test_every_parameter_is_in_one_group_with_its_rate_and_decay(backbone: str, zoom: int) -> None:
-    model = Network(("a",), backbone={"name": backbone}, head=GRID | {"zoom": zoom, "activation": "relu"})
+    model = Network(("a",), backbone={"name": backbone}, head=GRID | {"zoom": zoom})
     optimizer = build_optimizer(model, settings())
     group_of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     assert len(group_of) == sum(len(group["params"]) for group in optimizer.param_groups)

@@ -196,7 +196,8 @@ def test_settings_are_the_constructors_keywords(family: str) -> None:
         if family == "loss":
             assert isinstance(build_loss(**node), torch.nn.Module)
         else:
-            assert Network(("a",), backbone={"name": "lcnet_035", "image_size": 64}, head=node).head is not None
+            built = Network(("a", "b", "c"), backbone={"name": "lcnet_035", "image_size": 64}, head=node)
+            assert isinstance(built.head, torch.nn.Module)
 
 
 def test_hparams_survive_the_schema() -> None:

@@ -72,7 +72,7 @@ class Run:
         self.settings = json.loads((folder.parent / "model.json").read_text())
         self.settings["optimizer"]["name"] = optimizer
         if optimizer == "sgd":
-            self.settings["optimizer"]["lr"] = 0.05
+            self.settings["optimizer"]["lr"] = 0.005
 
     def trainer(self, *callbacks: pl.Callback) -> pl.Trainer:
         """Quiet, on the CPU."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from painted import painted
 from torch import Tensor
 
 from locnet.losses.edges import edges_loss
@@ -100,12 +101,8 @@ def test_it_learns_to_find_edges() -> None:
     torch.manual_seed(0)
 
     def scenes(count: int) -> tuple[Tensor, Tensor]:
-        corner = torch.rand(count, 2) * 0.5
-        boxes = torch.cat((corner, corner + 0.2 + torch.rand(count, 2) * 0.25), dim=-1)
-        centre = (torch.arange(24) + 0.5) / 24
-        x = (centre > boxes[:, 0:1]) & (centre < boxes[:, 2:3])
-        y = (centre > boxes[:, 1:2]) & (centre < boxes[:, 3:4])
-        return (y[:, None, :, None] & x[:, None, None, :]).float().expand(-1, 4, -1, -1), boxes
+        maps, boxes = painted(count, 24)
+        return maps.expand(-1, 4, -1, -1), boxes
 
     refiner = EdgeRefiner([4], hidden=8)
     optimizer = torch.optim.Adam(refiner.parameters(), lr=1e-2)

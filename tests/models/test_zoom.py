@@ -7,6 +7,7 @@ from typing import Any
 import onnxruntime
 import pytest
 import torch
+from painted import painted
 from torch import Tensor
 
 from locnet import target
@@ -92,6 +93,18 @@ def test_the_answer_is_the_mean_of_both_looks() -> None:
         assert plain(images_of(plain)).zoomed is None
 
 
+def test_in_half_precision_it_cuts_where_it_did() -> None:
+    made = network()
+    images, box = images_of(made), BOXES
+    assert made.zoom is not None
+    with torch.no_grad():
+        expected = made.zoom((images - made.mean) / made.std, box).boxes
+        half = made.bfloat16()
+        found = half.zoom(((images - half.mean) / half.std).bfloat16(), box)  # type: ignore[misc]
+        assert bool(torch.isfinite(half(images).y).all())
+    torch.testing.assert_close(found.boxes.float(), expected, atol=0.02, rtol=0)
+
+
 @pytest.mark.parametrize("factor", [2, 3])
 def test_the_whole_is_looked_at_smaller(factor: int) -> None:
     made = network(overview=factor, image_size=[64 * factor, 96 * factor])
@@ -111,13 +124,8 @@ def test_it_learns_to_find_edges() -> None:
     torch.manual_seed(0)
 
     def scenes(count: int) -> tuple[Tensor, Tensor]:
-        corner = torch.rand(count, 2) * 0.5
-        boxes = torch.cat((corner, corner + 0.2 + torch.rand(count, 2) * 0.25), dim=-1)
-        centre = (torch.arange(96) + 0.5) / 96
-        x = (centre > boxes[:, 0:1]) & (centre < boxes[:, 2:3])
-        y = (centre > boxes[:, 1:2]) & (centre < boxes[:, 3:4])
-        painted = (y[:, None, :, None] & x[:, None, None, :]).float()
-        return painted * 3 + 0.1 * torch.randn(count, 3, 96, 96), boxes
+        bright, boxes = painted(count, 96)
+        return bright * 3 + 0.1 * torch.randn(count, 3, 96, 96), boxes
 
     zoom = Zoom(BACKBONE, side=64, least_stride=4, hidden=16, activation="relu").train()
     optimizer = torch.optim.Adam(zoom.parameters(), lr=5e-3)

@@ -73,7 +73,7 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 
 def _kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """Names of the layers that see colours, of the head's `cells`, and of the layers that no other one comes after."""
+    """Names of the first layer and all that see colours, of the head's `cells`, and of those that no other follows."""
     layers = [node for node in model.graph.node if node.op_type in _QUANTISED]
     makers = {output: node for node in model.graph.node for output in node.output}
     followed: set[str] = set()
@@ -89,7 +89,7 @@ def _kept_in_float(model: onnx.ModelProto) -> list[str]:
     kept |= {node.name for node in layers if any(name.endswith(_CELLS) for name in node.input)}
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     kept |= {node.name for node in layers if node.op_type == "Conv" and _inputs(node, shapes) == _COLOURS}
-    return sorted(kept)
+    return sorted(kept | {node.name for node in layers[:1]})
 
 
 def _inputs(convolution: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -40,8 +40,8 @@ class MultipartLoss(Loss):
             box_term: `l1`, `smooth_l1`, `iou`, `giou`, `diou` or `ciou`.
             l1: weight of the plain L1 distance of the four edges beside it.
             cells: weight of the dense terms, for heads with cells.
-            edges: weight of the second look's windows, for heads that have one. The box before the second look is
-                then trained like the answer.
+            edges: weight of the windows of the second look and of the zoom, for networks that have them. The box before
+                them is then trained like the answer.
             label_smoothing: share of the class target spread over all classes (Szegedy et al., 2016).
         """
         super().__init__()

@@ -53,7 +53,7 @@ class Network(nn.Module):
         self.backbone = Backbone(**_overlooking(backbone, self.overview), strides=strides)
         channels, found = self.backbone.channels, self.backbone.strides
         self.head = build_head(name, channels, len(self.classes), strides=found, **settings)
-        self.zoom = Zoom(backbone, side=zoom, activation=settings["activation"]) if zoom else None
+        self.zoom = Zoom(backbone, side=zoom, activation=settings.get("activation", "silu")) if zoom else None
         self.has_box = self.head.has_box
         height, width = self.backbone.image_size
         self.image_size = (height * self.overview, width * self.overview)
