@@ -30,6 +30,7 @@ from locnet.heap import keep_all
 from locnet.loggers.base import RunContext
 from locnet.models.backbone import check_name, image_size
 from locnet.models.memory import prefers_channels_last
+from locnet.models.quick_layers import quicken
 from locnet.module import LocalizerModule
 from locnet.optim import check_optimizer
 from locnet.report.groups import check_groups
@@ -99,6 +100,8 @@ def fit(job: Job) -> JobResult:
             unused = freeze_unused(module) if trainer.world_size > 1 else []
             if _channels_last(settings, module, trainer):
                 module.model.to(memory_format=torch.channels_last)
+            if _may_quicken(settings, trainer):
+                quicken(module.model)
             if settings.compile:
                 module.model.compile()  # in place: names in checkpoints stay as they are (Lightning #17415)
             _say_what(settings, module, data, job, trainer)
@@ -210,6 +213,12 @@ def _channels_last(settings: TrainSettings, module: LocalizerModule, trainer: pl
             return False
         return prefers_channels_last(module.model, trainer.strategy.root_device.type)
     return settings.channels_last
+
+
+def _may_quicken(settings: TrainSettings, trainer: pl.Trainer) -> bool:
+    """Not where layers are sharded, replaced by synchronised ones, or merged by the compiler anyway."""
+    replaced = getattr(trainer.strategy, "_layer_sync", None) is not None
+    return not (replaced or settings.compile or isinstance(trainer.strategy, FullySharded))
 
 
 def _from_anywhere(root: str) -> str:
