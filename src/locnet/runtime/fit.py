@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
+from torch import nn
 
 from locnet.callbacks.checkpoint import Checkpoints
 from locnet.callbacks.ema import Ema
@@ -247,28 +248,35 @@ def _trainer(settings: TrainSettings, job: Job) -> pl.Trainer:
     )
 
 
+def _millions(module: nn.Module) -> float:
+    return sum(parameter.numel() for parameter in module.parameters()) / 1e6
+
+
 def _say_what(
     settings: TrainSettings, module: LocalizerModule, data: LabelledImagesModule, job: Job, trainer: pl.Trainer
 ) -> None:
     """The lines before training: what learns from what, and where it is written."""
     counts = data.records.counts()
-    backbone = sum(p.numel() for p in module.model.backbone.parameters())
-    others = sum(p.numel() for p in module.model.parameters()) - backbone
-    height, width = module.model.image_size
+    model = module.model
+    parts: dict[str, nn.Module | None] = {
+        settings.backbone.name: model.backbone,
+        f"head {settings.head.name}": model.head,
+        "zoom": model.zoom,
+    }
+    sizes = [f"{name} {_millions(part):.2f} M" for name, part in parts.items() if part is not None]
+    height, width = model.image_size
     workers = worker_count(settings.data.num_workers, trainer.num_devices)
     log.info("run directory  %s", job.run_dir)
     for split, of_split in counts.items():
         classes = ", ".join(f"{name} {count}" for name, count in of_split.items())
         log.info("%-14s %d images: %s", split, sum(of_split.values()), classes)
     log.info(
-        "network        %s %.2f M + head %s %.2f M parameters, input %d x %d, strides %s",
-        settings.backbone.name,
-        backbone / 1e6,
-        settings.head.name,
-        others / 1e6,
+        "network        %s parameters, input %d x %d%s, strides %s",
+        " + ".join(sizes),
         height,
         width,
-        "/".join(str(stride) for stride in module.model.backbone.strides),
+        f" (seen {model.overview} times smaller)" if model.overview > 1 else "",
+        "/".join(str(stride) for stride in model.backbone.strides),
     )
     log.info(
         "training       %s epochs, %d loader worker%s, %s, %s",
