@@ -7,28 +7,11 @@ from copy import deepcopy
 import pytest
 import torch
 from families import QUICK
-from torch import Tensor, nn
+from normed import normed_network
+from torch import Tensor
 
 from locnet.models.network import Network
 from locnet.models.quick_layers import quicken
-
-GRID = {"name": "grid", "strides": [8, 16, 32], "width": 16, "depth": 1}
-
-
-def network(name: str, **backbone: object) -> Network:
-    """In training, with statistics that are not those of layers fresh from the constructor."""
-    torch.manual_seed(0)
-    made = Network(("a", "b"), backbone={"name": name, **backbone}, head=GRID)
-    for norm in norms(made):
-        norm.running_mean.normal_(std=0.1)  # type: ignore[union-attr]
-        norm.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
-        nn.init.uniform_(norm.weight, 0.5, 1.5)
-        nn.init.normal_(norm.bias, std=0.1)
-    return made.train()
-
-
-def norms(module: nn.Module) -> list[nn.BatchNorm2d]:
-    return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
 def learned(network: Network, *, amp: bool = False) -> dict[str, Tensor]:
@@ -50,7 +33,7 @@ def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance
 
 @pytest.mark.parametrize("name", QUICK)
 def test_every_family_learns_as_before(name: str) -> None:
-    slow = network(name, norm_eval=True).double()
+    slow = normed_network(name, norm_eval=True).double()
     quick = deepcopy(slow)
     assert quicken(quick.float()) > 0
     assert_same(learned(quick.double()), learned(slow), 1e-6)
@@ -58,30 +41,30 @@ def test_every_family_learns_as_before(name: str) -> None:
 
 def test_layers_merge_where_statistics_are_kept_and_only_there() -> None:
     learning, kept = (
-        network("mobilenetv2_035", image_size=64),
-        network("mobilenetv2_035", image_size=64, norm_eval=True),
+        normed_network("mobilenetv2_035", image_size=64),
+        normed_network("mobilenetv2_035", image_size=64, norm_eval=True),
     )
     strided = quicken(learning)
     assert quicken(kept) > strided > 0
-    assert_same(learned(learning), learned(network("mobilenetv2_035", image_size=64)), 1e-4)
+    assert_same(learned(learning), learned(normed_network("mobilenetv2_035", image_size=64)), 1e-4)
 
 
 def test_padding_as_tensorflow_has_it_is_kept() -> None:
-    slow = network("mobilenetv2_035", image_size=64, norm_eval=True, kwargs={"pad_type": "same"})
+    slow = normed_network("mobilenetv2_035", image_size=64, norm_eval=True, kwargs={"pad_type": "same"})
     quick = deepcopy(slow)
     quicken(quick)
     assert_same(learned(quick.double()), learned(slow.double()), 1e-6)
 
 
 def test_frozen_layers_give_the_others_what_they_gave() -> None:
-    slow = network("mobilenetv2_035", image_size=64, freeze=4)
+    slow = normed_network("mobilenetv2_035", image_size=64, freeze=4)
     quick = deepcopy(slow)
     quicken(quick)
     assert_same(learned(quick.double()), learned(slow.double()), 1e-6)
 
 
 def test_in_half_precision_it_is_no_further_from_the_truth() -> None:
-    slow = network("mobilenetv2_035", image_size=64, norm_eval=True)
+    slow = normed_network("mobilenetv2_035", image_size=64, norm_eval=True)
     quick = deepcopy(slow)
     quicken(quick)
     truth, before, after = learned(slow), learned(slow, amp=True), learned(quick, amp=True)
@@ -93,7 +76,7 @@ def test_in_half_precision_it_is_no_further_from_the_truth() -> None:
 
 
 def test_answers_and_names_of_weights_stay() -> None:
-    before = network("mobilenetv2_035", image_size=64, norm_eval=True)
+    before = normed_network("mobilenetv2_035", image_size=64, norm_eval=True)
     after = deepcopy(before)
     quicken(after)
     assert after.state_dict().keys() == before.state_dict().keys()
@@ -103,7 +86,7 @@ def test_answers_and_names_of_weights_stay() -> None:
 
 
 def test_a_copy_has_layers_of_its_own() -> None:
-    quick = network("mobilenetv2_035", image_size=64, norm_eval=True)
+    quick = normed_network("mobilenetv2_035", image_size=64, norm_eval=True)
     quicken(quick)
     copy = deepcopy(quick)  # as the moving average is one
     expected = learned(copy)
