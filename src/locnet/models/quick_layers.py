@@ -20,9 +20,9 @@ def quicken(network: Network) -> int:
 
     A BatchNorm that keeps its statistics while the network trains (`backbone.norm_eval`, `backbone.freeze`) scales and
     shifts, which the convolution before it can do with its weights; both learn as before. And depthwise convolutions
-    with a stride or with filters beyond 3 x 3 are computed in float32 where training on the CPU is in mixed precision: in
-    bfloat16 oneDNN takes three to ten times as long for their backward pass (torch 2.14). Without gradients every layer is as it was, so what is evaluated
-    or exported is not touched.
+    with a stride or with filters beyond 3 x 3 are computed in float32 in mixed precision on the CPU: in bfloat16 oneDNN
+    takes three to ten times as long for their backward pass (torch 2.14). Without gradients every layer is as it was,
+    so what is evaluated or exported is not touched.
 
     Args:
         network: in training mode, float32, on the CPU, whole (not sharded), not compiled, with the BatchNorm layers
