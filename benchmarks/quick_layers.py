@@ -15,15 +15,13 @@ import time
 
 import torch
 from torch import Tensor
+from train_overhead import Batches, new_module
 
-from locnet import target
 from locnet.config.check import check
 from locnet.config.compose import compose
-from locnet.config.schema import ModelSettings, TrainSettings
+from locnet.config.schema import TrainSettings
 from locnet.models.quick_layers import quicken
 from locnet.module import LocalizerModule
-
-CLASSES = ("pedestrian", "car", "motorcycle")
 
 
 def seconds(module: LocalizerModule, images: Tensor, wanted: Tensor, *, steps: int, half: bool) -> float:
@@ -47,18 +45,13 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     settings = check(compose("train", ["logger=none", *arguments.overrides]), TrainSettings)
-    modules = {}
-    for name in ("plain", "quick"):
-        torch.manual_seed(0)
-        module = LocalizerModule(classes=CLASSES, model=settings.model_dump(include=set(ModelSettings.model_fields)))
-        changed = quicken(module.model) if name == "quick" else 0
+    modules = {name: new_module(settings).train() for name in ("plain", "quick")}
+    changed = quicken(modules["quick"].model)
+    for module in modules.values():
         module.model.to(memory_format=torch.channels_last)
-        modules[name] = module.train()
-    batch = getattr(settings.data, "batch_size", 16)
-    shape = (batch, 3, *module.model.image_size)
-    images = torch.randint(0, 256, shape, dtype=torch.uint8).to(memory_format=torch.channels_last)
-    boxes = torch.tensor([0.2, 0.3, 0.6, 0.8]).expand(batch, 4)
-    wanted = target.encode(torch.arange(batch) % len(CLASSES), boxes, len(CLASSES))
+    batch: int = getattr(settings.data, "batch_size", 16)
+    made = Batches(1, batch, modules["plain"].model.image_size[0])[0]
+    images, wanted = made["image"].to(memory_format=torch.channels_last), made["target"]
     half = arguments.precision == "bf16"
     speeds: dict[str, list[float]] = {name: [] for name in modules}
     for number in range(arguments.rounds + 1):  # the first warms up

@@ -31,16 +31,24 @@ def quicken(network: Network) -> int:
     Returns:
         How many convolutions were changed.
     """
+    merged = _with_kept_norms(network)
+    changed = [m for m in plain_convolutions(network) if m in merged or _is_slow_in_bfloat16(m)]
+    for convolution in changed:
+        convolution.forward = _Convolution(convolution, merged.get(convolution))  # type: ignore[assignment]
+    for norm in merged.values():
+        norm.forward = _Activation(norm)  # type: ignore[assignment]
+    return len(changed)
+
+
+def _with_kept_norms(network: Network) -> dict[nn.Conv2d, nn.BatchNorm2d]:
+    """The convolutions before BatchNorm layers that keep their statistics, and those."""
+    kept = {m for m in network.modules() if isinstance(m, nn.BatchNorm2d) and not m.training and m.affine}
+    if not kept:  # most trainings from scratch: no forward pass for nothing
+        return {}
     network.eval()
     pairs = convolutions_with_norms(network)
     network.train()
-    merged = {convolution: norm for convolution, norm in pairs if not norm.training and norm.affine}
-    for convolution in plain_convolutions(network):
-        if convolution in merged or _is_slow_in_bfloat16(convolution):
-            convolution.forward = _Convolution(convolution, merged.get(convolution))  # type: ignore[assignment]
-    for norm in merged.values():
-        norm.forward = _Activation(norm)  # type: ignore[assignment]
-    return sum(isinstance(module.forward, _Convolution) for module in network.modules())
+    return {convolution: norm for convolution, norm in pairs if norm in kept}
 
 
 class _Convolution:
@@ -84,7 +92,10 @@ def _is_slow_in_bfloat16(convolution: nn.Conv2d) -> bool:
 
 
 def _merged(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight `(N, M, h, w)` and bias `(N,)` that do what these and then the BatchNorm do."""
+    """Weight `(N, M, h, w)` and bias `(N,)` that do what these and then the BatchNorm do, with their gradient.
+
+    Torch's `fuse_conv_bn_weights` gives new parameters, which the gradient does not go beyond.
+    """
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()

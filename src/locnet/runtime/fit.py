@@ -42,7 +42,7 @@ from locnet.runtime.checkpoints import find_checkpoint, init_from, load_module, 
 from locnet.runtime.collect import Collector
 from locnet.runtime.fsdp import FullySharded
 from locnet.runtime.labels import refuse_without_boxes, say_labels
-from locnet.runtime.processes import check_strategy, say_processes, scaled_lr
+from locnet.runtime.processes import check_strategy, replaces_norms, say_processes, scaled_lr
 from locnet.runtime.provenance import provenance
 from locnet.runtime.quiet import quiet
 from locnet.runtime.results import write_results
@@ -218,8 +218,7 @@ def _channels_last(settings: TrainSettings, module: LocalizerModule, trainer: pl
 
 def _may_quicken(settings: TrainSettings, trainer: pl.Trainer) -> bool:
     """Not where layers are sharded, replaced by synchronised ones, or merged by the compiler anyway."""
-    replaced = getattr(trainer.strategy, "_layer_sync", None) is not None
-    return not (replaced or settings.compile or isinstance(trainer.strategy, FullySharded))
+    return not (replaces_norms(trainer) or settings.compile or isinstance(trainer.strategy, FullySharded))
 
 
 def _from_anywhere(root: str) -> str:

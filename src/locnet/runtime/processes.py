@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def check_strategy(settings: TrainSettings, trainer: pl.Trainer) -> None:
     """Raise ConfigError where the strategy cannot do what the configuration asks for."""
     device = trainer.strategy.root_device.type
-    if getattr(trainer.strategy, "_layer_sync", None) is not None and device == "cpu":
+    if replaces_norms(trainer) and device == "cpu":
         raise ConfigError(
             "trainer.sync_batchnorm=true: torch synchronises BatchNorm on GPUs only; set it false with "
             "trainer.accelerator=cpu"
@@ -30,6 +30,11 @@ def check_strategy(settings: TrainSettings, trainer: pl.Trainer) -> None:
             raise ConfigError(
                 "channels_last=true: a sharded network (trainer=fsdp) keeps its channels first; set it auto or false"
             )
+
+
+def replaces_norms(trainer: pl.Trainer) -> bool:
+    """Whether other layers will take the place of BatchNorm, which synchronise (`trainer.sync_batchnorm`)."""
+    return getattr(trainer.strategy, "_layer_sync", None) is not None
 
 
 def scaled_lr(settings: TrainSettings, trainer: pl.Trainer) -> TrainSettings:
